@@ -1,0 +1,196 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Method declares a call once, for both sides: "service.method", the types of
+// its arguments and reply, and how long a caller waits at most.
+//
+// Req is a struct. Its exported fields are the arguments, in the order in which
+// Nameko clients give them by position; their json names are the keyword names.
+type Method[Req, Reply any] struct {
+	name       string
+	timeout    time.Duration
+	idempotent bool
+}
+
+// NewMethod declares a method. It panics on a name that is not
+// "service.method", since names are constants of the program.
+func NewMethod[Req, Reply any](name string, timeout time.Duration) Method[Req, Reply] {
+	mustName(name)
+	return Method[Req, Reply]{name: name, timeout: timeout}
+}
+
+// Idempotent returns m with the promise that running it twice is the same as
+// running it once, so that the library may repeat a call whose answer was lost.
+func (m Method[Req, Reply]) Idempotent() Method[Req, Reply] {
+	m.idempotent = true
+	return m
+}
+
+// Name returns "service.method".
+func (m Method[Req, Reply]) Name() string { return m.name }
+
+// Call asks the owner of m and waits for its answer, for the shorter of the
+// method's timeout and the deadline of ctx. Failures are [*Error]s.
+func (m Method[Req, Reply]) Call(ctx context.Context, c Caller, req Req) (Reply, error) {
+	var reply Reply
+	body, err := encodeArgs(req)
+	if err != nil {
+		return reply, fmt.Errorf("encode %s: %w", m.name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.timeout)
+	defer cancel()
+	msg := newMessage(ctx, KindCall, m.name, body)
+	msg.Deadline, _ = ctx.Deadline()
+	msg.Idempotent = m.idempotent
+	result, err := c.Call(ctx, msg)
+	if err != nil {
+		return reply, err
+	}
+	if err := json.Unmarshal(result, &reply); err != nil {
+		return reply, &Error{Code: Internal, Message: "the reply could not be read", Ran: RanYes, cause: fmt.Errorf("decode reply of %s: %w", m.name, err)}
+	}
+	return reply, nil
+}
+
+// Handle returns the route that serves m with fn.
+func (m Method[Req, Reply]) Handle(fn func(context.Context, Req) (Reply, error)) Route {
+	return Route{Kind: KindCall, Target: m.name, serve: func(ctx context.Context, body []byte) ([]byte, error) {
+		var req Req
+		if err := decodeArgs(body, &req); err != nil {
+			return nil, err
+		}
+		reply, err := fn(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(reply)
+	}}
+}
+
+// Cast declares a message that is done once by one worker, without a reply. A
+// Nameko client can also call it, and then gets null when it is done.
+type Cast[Args any] struct{ name string }
+
+// NewCast declares a cast; the rules for names and Args are [NewMethod]'s.
+func NewCast[Args any](name string) Cast[Args] {
+	mustName(name)
+	return Cast[Args]{name: name}
+}
+
+// Name returns "service.method".
+func (c Cast[Args]) Name() string { return c.name }
+
+// Send returns nil once the broker has stored the cast. The key of ctx, if set
+// by [WithKey], is its idempotency key, else it gets a random one.
+func (c Cast[Args]) Send(ctx context.Context, to Caster, args Args) error {
+	m, err := c.Message(ctx, args)
+	if err != nil {
+		return err
+	}
+	return to.Cast(ctx, m)
+}
+
+// SendBefore is Send for work that loses its sense at deadline: the broker and
+// the workers drop it from then on.
+func (c Cast[Args]) SendBefore(ctx context.Context, to Caster, args Args, deadline time.Time) error {
+	m, err := c.Message(ctx, args)
+	if err != nil {
+		return err
+	}
+	m.Deadline = deadline
+	return to.Cast(ctx, m)
+}
+
+// Message encodes the cast for an outbox.
+func (c Cast[Args]) Message(ctx context.Context, args Args) (Message, error) {
+	body, err := encodeArgs(args)
+	if err != nil {
+		return Message{}, fmt.Errorf("encode %s: %w", c.name, err)
+	}
+	return newMessage(ctx, KindCast, c.name, body), nil
+}
+
+// Handle returns the route that does c with fn. An error of fn is a failed
+// attempt: the cast is tried again later and parked in the end, at once when
+// the error is [ErrPermanent] or [InvalidArgument]. fn may see a cast twice and
+// tells by [KeyFrom].
+func (c Cast[Args]) Handle(fn func(context.Context, Args) error) Route {
+	return Route{Kind: KindCast, Target: c.name, serve: func(ctx context.Context, body []byte) ([]byte, error) {
+		var args Args
+		if err := decodeArgs(body, &args); err != nil {
+			return nil, err
+		}
+		if err := fn(ctx, args); err != nil {
+			return nil, err
+		}
+		return []byte("null"), nil
+	}}
+}
+
+// Event declares something that source tells whoever subscribed.
+type Event[T any] struct{ source, kind string }
+
+// NewEvent declares the event kind of the service source.
+func NewEvent[T any](source, kind string) Event[T] {
+	mustName(source + "." + kind)
+	return Event[T]{source: source, kind: kind}
+}
+
+// Name returns "source.type".
+func (e Event[T]) Name() string { return e.source + "." + e.kind }
+
+// Emit returns nil once the broker has stored the event for every subscriber.
+func (e Event[T]) Emit(ctx context.Context, to Caster, payload T) error {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return fmt.Errorf("encode event %s: %w", e.Name(), err)
+	}
+	return to.Cast(ctx, newMessage(ctx, KindEvent, e.Name(), body))
+}
+
+// On returns the route by which handler, a "service.method" name of the
+// subscriber, receives e. All replicas of that service share one queue, so each
+// event is handled by one of them, with the retries of a cast.
+func (e Event[T]) On(handler string, fn func(context.Context, T) error) Route {
+	mustName(handler)
+	return Route{Kind: KindEvent, Target: handler, Source: e.Name(), serve: func(ctx context.Context, body []byte) ([]byte, error) {
+		var payload T
+		if err := json.Unmarshal(body, &payload); err != nil {
+			return nil, &Error{Code: InvalidArgument, Message: "the event could not be read", cause: err}
+		}
+		return nil, fn(ctx, payload)
+	}}
+}
+
+// Route is one entry of what a program serves.
+type Route struct {
+	Kind Kind
+	// Target is "service.method" of the handler.
+	Target string
+	// Source is "source.type" of the event, for events alone.
+	Source string
+
+	serve func(ctx context.Context, body []byte) (result []byte, err error)
+}
+
+// Service returns the part of Target before the dot.
+func (r Route) Service() string {
+	service, _, _ := strings.Cut(r.Target, ".")
+	return service
+}
+
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$`)
+
+func mustName(name string) {
+	if !namePattern.MatchString(name) {
+		panic("rpc: " + name + " is not service.method in lower case")
+	}
+}

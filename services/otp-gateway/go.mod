@@ -1,0 +1,7 @@
+module matriq/services/otp-gateway
+
+go 1.26.0
+
+require matriq/pkg v0.0.0
+
+replace matriq/pkg => ../../pkg
