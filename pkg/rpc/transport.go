@@ -11,17 +11,24 @@ import (
 // There are two: AMQP, and a broker in memory. One conformance suite holds both
 // to what is said here.
 type transport interface {
+	// start begins to connect. receive gets the envelopes of the reply queue,
+	// in any goroutine, and does not block; lost is told when an epoch ended,
+	// after which no reply to its reply key arrives. Called once, by newConn.
+	start(receive func(*envelope), lost func(epoch uint64))
+
 	// declare adds t to what exists, now and after every reconnect. It returns
 	// once the broker has it all, or when ctx ends; a mismatch with what the
-	// broker has under the same name is an error at once.
+	// broker has under the same name is errMismatch at once.
 	declare(ctx context.Context, t Topology) error
 
 	// publish hands e to the broker and calls done exactly once, from any
-	// goroutine: with nil when the broker has taken charge of e, with
-	// errUnroutable when e was mandatory and no queue is bound, or with a
-	// *publishError. It never blocks on the network: when the broker blocks
-	// publishers or the bounded queue is full, it waits until ctx ends if
-	// wait is true, else fails at once.
+	// goroutine and perhaps before it returns: with nil when the broker has
+	// taken charge of e, with errUnroutable when e was mandatory and no queue
+	// is bound, or with a *publishError. done does not block. publish never
+	// blocks on the network: while there is no connection, the broker blocks
+	// publishers, or the bounded queue is full, it waits until ctx ends if wait
+	// is true, else fails at once with errNotConnected, errBlocked or errFull
+	// in a *publishError. Once handed over, ctx has no further effect.
 	publish(ctx context.Context, e *envelope, wait bool, done func(error))
 
 	// consume delivers queue's envelopes to fn, each in a goroutine of its own,
@@ -30,18 +37,25 @@ type transport interface {
 	// connection is gone; deliveries under way stay to be settled.
 	consume(queue string, prefetch int, fn func(*delivery)) (stop func(ctx context.Context) error, err error)
 
-	// replies sets what receives the envelopes of the reply queue, and what is
-	// told when an epoch ended, after which no reply to its reply key arrives.
-	replies(receive func(*envelope), lost func(epoch uint64))
+	// get takes one envelope from the head of queue; ok is false when there is
+	// none. Until it is settled it is hidden from others. A queue that does not
+	// exist is errNoQueue.
+	get(ctx context.Context, queue string) (d *delivery, ok bool, err error)
 
-	// replyKey returns the routing key of the current reply queue and its
-	// epoch; ok is false while there is no connection.
+	// count returns how many envelopes of queue wait for delivery. A queue that
+	// does not exist is errNoQueue.
+	count(ctx context.Context, queue string) (int, error)
+
+	// replyKey returns the routing key of the current reply queue on the
+	// exchange nameko-rpc, which the transport declares itself, and its epoch,
+	// which only grows, from 1; ok is false while there is no connection.
 	replyKey() (key string, epoch uint64, ok bool)
 
 	// ready returns nil when connected, declared, and not blocked.
 	ready() error
 
 	// close hands out what is queued and waits for the confirms until ctx ends.
+	// Afterwards every publish fails with errNotConnected.
 	close(ctx context.Context) error
 }
 
@@ -73,37 +87,24 @@ type delivery struct {
 	nack func()
 }
 
-var errUnroutable = errors.New("no queue is bound for this message")
+var (
+	errUnroutable   = errors.New("no queue is bound for this message")
+	errMismatch     = errors.New("the broker has it under the same name with other properties")
+	errNoQueue      = errors.New("there is no such queue")
+	errNotConnected = errors.New("not connected to the broker")
+	errBlocked      = errors.New("the broker blocks publishers")
+	errFull         = errors.New("too much is waiting to be sent")
+	// errRefused is the broker's nack: it has not stored the envelope, for
+	// example because the queue is at its limit.
+	errRefused = errors.New("the broker refused the message")
+)
 
 // publishError tells what became of an envelope that was not confirmed.
 type publishError struct {
-	// sent is true when it may have reached the broker.
+	// sent is true when the broker may have stored it.
 	sent bool
 	err  error
 }
 
 func (e *publishError) Error() string { return "publish: " + e.err.Error() }
 func (e *publishError) Unwrap() error { return e.err }
-
-// Topology is what a program needs the broker to have.
-type Topology struct {
-	Exchanges []Exchange
-	Queues    []Queue
-	Bindings  []Binding
-}
-
-// Exchange is a durable exchange.
-type Exchange struct {
-	Name, Kind string
-}
-
-// Queue is a durable queue with its declared arguments, by AMQP's names.
-type Queue struct {
-	Name string
-	Args map[string]any
-}
-
-// Binding routes an exchange's messages with a matching key to a queue.
-type Binding struct {
-	Exchange, Key, Queue string
-}
