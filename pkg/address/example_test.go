@@ -1,0 +1,17 @@
+package address_test
+
+import (
+	"fmt"
+
+	"matriq/pkg/address"
+)
+
+func ExampleCanonical() {
+	canonical, err := address.Canonical(" Somchai.J@KU.ac.th ")
+	fmt.Println(canonical, err) //nolint:forbidigo // an example prints
+	_, err = address.Canonical(`"somchai"@ku.ac.th`)
+	fmt.Println(err) //nolint:forbidigo // an example prints
+	// Output:
+	// somchai.j@ku.ac.th <nil>
+	// not an e-mail address: the part before the @ has a character that is not allowed
+}
