@@ -1,0 +1,68 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	txAttempts = 10
+	txPause    = 5 * time.Millisecond
+)
+
+// InTx runs fn in a transaction and commits when fn returns nil. When the
+// database gives the transaction up for another one (deadlock, lock wait
+// timeout, busy), all of it is repeated, ten times at most, so fn must have no
+// effect but on tx, and must not swallow tx's errors.
+//
+// On MariaDB the isolation is READ COMMITTED: no locks on gaps, and a read sees
+// what a duplicate key has just been refused for.
+func InTx(ctx context.Context, db *DB, fn func(tx *Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := inTx(ctx, db, fn)
+		if err == nil || !isConflict(err) || attempt == txAttempts {
+			return err
+		}
+		limit := txPause << min(attempt, 5)
+		if !pause(ctx, rand.N(limit)) { //nolint:gosec // spreads retries, guards nothing
+			return err
+		}
+	}
+}
+
+func inTx(ctx context.Context, db *DB, fn func(tx *Tx) error) error {
+	tx, err := db.BeginTx(ctx, db.txOptions())
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // also after a panic; no-op after a commit
+	if err := fn(&Tx{Tx: tx, Dialect: db.Dialect}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func (d Dialect) txOptions() *sql.TxOptions {
+	if d == SQLite {
+		return nil
+	}
+	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+}
+
+// pause reports whether d has passed; false when ctx ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
