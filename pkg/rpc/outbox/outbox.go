@@ -1,0 +1,177 @@
+// Package outbox makes a cast part of a database transaction, and the effect of
+// a message happen once.
+//
+// The sender writes its casts with [Outbox.Enqueue] in the transaction that
+// makes them necessary. A relay in every replica ([Outbox.Relay]) sends the
+// open rows, and sends them again, ever more seldom, until an event of the
+// receiver closes them ([Outbox.Close]). So neither a crash after the commit
+// nor a broker that lost its disk loses a cast.
+//
+// The receiver runs its effect under [Once]: the message's key and the effect
+// are one transaction, and a repeat gets the result of the first time.
+//
+// [Sweep] deletes what is long done.
+//
+// Not promised: order, and that a cast is sent once. A relay that dies between
+// the broker's confirm and its own note of it makes another one send again; and
+// a key that was swept is new again, so an effect that must never repeat needs
+// a unique index of its own.
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"matriq/pkg/rpc"
+	"matriq/pkg/sqldb"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrate makes the tables of the outbox and of the inbox; see [sqldb.Migrate].
+func Migrate(ctx context.Context, db *sqldb.DB) error {
+	return sqldb.Migrate(ctx, db, migrations, "goose_outbox")
+}
+
+// Options of an [Outbox]. Zero values mean what the comments say.
+type Options struct {
+	// Log is required.
+	Log *slog.Logger
+	// Metrics registers the gauges and counters; nil: none.
+	Metrics prometheus.Registerer
+	// Resend is the wait for a cast's closing event before it is sent again; it
+	// doubles with each time. Zero: 60 s.
+	Resend time.Duration
+	// ResendMax is the longest such wait. Zero: 1 h.
+	ResendMax time.Duration
+	// Retry is the wait after the broker did not store a cast. Zero: 2 s.
+	Retry time.Duration
+	// Poll is how long the relay sleeps when nothing wakes it. Zero: 1 s.
+	Poll time.Duration
+	// SendTimeout bounds one attempt to hand a cast to the broker; a stop waits
+	// for it. Zero: 5 s.
+	SendTimeout time.Duration
+	// Lease is for how long claimed rows are left to the relay that claimed
+	// them; after a crash another one takes over then. It must be longer than
+	// SendTimeout. Zero: 30 s.
+	Lease time.Duration
+	// Window is how many casts are on their way to the broker at once. Zero: 256.
+	Window int
+}
+
+func (o Options) withDefaults() Options {
+	o.Resend = cmp.Or(o.Resend, time.Minute)
+	o.ResendMax = max(cmp.Or(o.ResendMax, time.Hour), o.Resend)
+	o.Retry = cmp.Or(o.Retry, 2*time.Second)
+	o.Poll = cmp.Or(o.Poll, time.Second)
+	o.SendTimeout = cmp.Or(o.SendTimeout, 5*time.Second)
+	o.Lease = max(cmp.Or(o.Lease, 30*time.Second), 2*o.SendTimeout)
+	o.Window = cmp.Or(o.Window, 256)
+	return o
+}
+
+// Outbox is the casts of one service on their way out.
+type Outbox struct {
+	db      *sqldb.DB
+	o       Options
+	metrics *metrics
+	wake    chan struct{}
+}
+
+// New returns the outbox in db, whose tables [Migrate] makes.
+func New(db *sqldb.DB, o Options) *Outbox {
+	return &Outbox{db: db, o: o.withDefaults(), metrics: newMetrics(o.Metrics), wake: make(chan struct{}, 1)}
+}
+
+// Key returns the idempotency key under which a cast to target goes out for
+// subject.
+func Key(subject, target string) string { return subject + "/" + target }
+
+// SplitKey undoes [Key].
+func SplitKey(key string) (subject, target string, ok bool) {
+	i := strings.LastIndexByte(key, '/')
+	if i < 0 {
+		return "", "", false
+	}
+	return key[:i], key[i+1:], true
+}
+
+// Enqueue writes casts into tx. Each goes out under [Key] of subject and its
+// target, whatever key it has, so a subject has one cast for each target; a
+// second one is a duplicate ([sqldb.IsDuplicate]). Call [Outbox.Wake] after the
+// commit.
+func (b *Outbox) Enqueue(ctx context.Context, tx *sqldb.Tx, subject string, casts ...rpc.Message) error {
+	if len(casts) == 0 {
+		return nil
+	}
+	var args []any
+	for _, m := range casts {
+		row, err := rowArgs(subject, m)
+		if err != nil {
+			return err
+		}
+		args = append(args, row...)
+	}
+	query := strings.ReplaceAll(insertCasts, "$ROWS", strings.TrimSuffix(strings.Repeat(insertCastsRow, len(casts)), ","))
+	if _, err := tx.ExecContext(ctx, tx.SQL(query), args...); err != nil {
+		return fmt.Errorf("enqueue casts: %w", err)
+	}
+	return nil
+}
+
+const (
+	insertCasts    = `INSERT INTO outbox (cast_key, target, body, travels, deadline_at, created_at, next_at) VALUES $ROWS`
+	insertCastsRow = `(?, ?, ?, ?, ?, $NOW, $NOW),`
+)
+
+// travels is what a stored cast carries besides its arguments.
+type travels struct {
+	Meta        rpc.Meta `json:"meta"`
+	TraceParent string   `json:"traceparent,omitempty"`
+}
+
+var errNotCast = errors.New("only casts can be enqueued: nothing would close a call or an event")
+
+func rowArgs(subject string, m rpc.Message) ([]any, error) {
+	if m.Kind != rpc.KindCast {
+		return nil, errNotCast
+	}
+	headers, err := json.Marshal(travels{Meta: m.Meta, TraceParent: m.TraceParent})
+	if err != nil {
+		return nil, fmt.Errorf("encode headers of %s: %w", m.Target, err)
+	}
+	var deadline *int64
+	if !m.Deadline.IsZero() {
+		deadline = new(m.Deadline.UnixMilli())
+	}
+	return []any{Key(subject, m.Target), m.Target, m.Body, string(headers), deadline}, nil
+}
+
+// Close ends the sending of the cast with key, which was done at the given
+// time. A key that is closed already, was swept or never was here is no error.
+func (b *Outbox) Close(ctx context.Context, tx *sqldb.Tx, key string, at time.Time) error {
+	_, err := tx.ExecContext(ctx,
+		`UPDATE outbox SET next_at = NULL, closed_at = ? WHERE cast_key = ? AND next_at IS NOT NULL`, at.UnixMilli(), key)
+	if err != nil {
+		return fmt.Errorf("close cast: %w", err)
+	}
+	return nil
+}
+
+// Wake makes the relay look at once. It never blocks.
+func (b *Outbox) Wake() {
+	select {
+	case b.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
