@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,8 +13,9 @@ import (
 var fieldsOf sync.Map // reflect.Type → []field
 
 type field struct {
-	index int
-	name  string
+	index    int
+	name     string
+	optional bool
 }
 
 func argFields(t reflect.Type) []field {
@@ -29,14 +29,14 @@ func argFields(t reflect.Type) []field {
 		if !f.IsExported() {
 			continue
 		}
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch name {
 		case "-":
 			continue
 		case "":
 			name = f.Name
 		}
-		fields = append(fields, field{index: i, name: name})
+		fields = append(fields, field{index: i, name: name, optional: optional(options)})
 	}
 	fieldsOf.Store(t, fields)
 	return fields
@@ -77,48 +77,59 @@ func decodeArgs(body []byte, req any) error {
 	if len(c.Args) > len(fields) {
 		return badSignature("takes %d arguments but %d were given", len(fields), len(c.Args))
 	}
-	given := len(c.Kwargs)
+	named := 0
 	for i, f := range fields {
-		raw, named := c.Kwargs[f.name]
-		switch {
-		case i < len(c.Args) && named:
-			return badSignature("got multiple values for argument '%s'", f.name)
-		case i < len(c.Args):
-			raw = c.Args[i]
-		case named:
-			given--
-		case optional(v.Type().Field(f.index)):
+		raw, isNamed, err := c.argument(i, f)
+		if err != nil {
+			return err
+		}
+		if isNamed {
+			named++
+		}
+		if raw == nil {
 			continue
-		default:
-			return badSignature("missing a required argument: '%s'", f.name)
 		}
 		if err := json.Unmarshal(raw, v.Field(f.index).Addr().Interface()); err != nil {
-			return &Error{Code: InvalidArgument, Message: fmt.Sprintf("argument '%s' has the wrong type", f.name), Reason: reasonSignature, cause: err}
+			return &Error{Code: InvalidArgument, Message: fmt.Sprintf("argument '%s' has the wrong type", f.name), Reason: reasonSignature, Ran: RanNo, cause: err}
 		}
 	}
-	if given > 0 {
-		return badSignature("got %d unexpected keyword arguments", given)
+	if unexpected := len(c.Kwargs) - named; unexpected > 0 {
+		return badSignature("got %d unexpected keyword arguments", unexpected)
 	}
 	return nil
+}
+
+// argument returns what c has for f, the i-th argument; nil when it was left
+// out and may be.
+func (c call) argument(i int, f field) (raw json.RawMessage, named bool, err error) {
+	raw, named = c.Kwargs[f.name]
+	switch {
+	case i < len(c.Args) && named:
+		return nil, true, badSignature("got multiple values for argument '%s'", f.name)
+	case i < len(c.Args):
+		return c.Args[i], false, nil
+	case !named && !f.optional:
+		return nil, false, badSignature("missing a required argument: '%s'", f.name)
+	}
+	return raw, named, nil
 }
 
 func decodeCall(body []byte) (call, error) {
 	var c call
 	err := json.Unmarshal(body, &c)
 	if _, syntax := errors.AsType[*json.SyntaxError](err); syntax {
-		return c, &Error{Code: InvalidArgument, Message: "the body is not JSON", Reason: reasonMalformed, cause: err}
+		return c, malformed("the body is not JSON", err)
 	}
 	if err != nil {
-		return c, &Error{Code: InvalidArgument, Message: "args must be a list and kwargs an object", Reason: reasonMalformed, cause: err}
+		return c, malformed("args must be a list and kwargs an object", err)
 	}
-	if c.Args == nil || c.Kwargs == nil || bytes.Equal(bytes.TrimSpace(body), []byte("null")) {
-		return c, &Error{Code: InvalidArgument, Message: "Message missing `args` or `kwargs`", Reason: reasonMalformed}
+	if c.Args == nil || c.Kwargs == nil {
+		return c, malformed("Message missing `args` or `kwargs`", nil)
 	}
 	return c, nil
 }
 
-func optional(f reflect.StructField) bool {
-	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+func optional(options string) bool {
 	return strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
 }
 
@@ -130,5 +141,13 @@ const (
 )
 
 func badSignature(format string, args ...any) *Error {
-	return (&Error{Code: InvalidArgument, Message: fmt.Sprintf(format, args...)}).Because(reasonSignature)
+	return &Error{Code: InvalidArgument, Message: fmt.Sprintf(format, args...), Reason: reasonSignature, Ran: RanNo}
+}
+
+func malformed(message string, cause error) *Error {
+	return &Error{Code: InvalidArgument, Message: message, Reason: reasonMalformed, Ran: RanNo, cause: cause}
+}
+
+func noSuchMethod(method string) *Error {
+	return &Error{Code: InvalidArgument, Message: method, Reason: reasonMethod, Ran: RanNo}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -41,10 +42,36 @@ type Error struct {
 }
 
 // Errorf returns an error with a code and a message for the caller. A %w verb
-// keeps the cause for [errors.Is] on this side of the wire; it is not sent.
+// keeps the cause for [errors.Is] and the log on this side of the wire; its
+// text is left out of the message, as is a colon before it.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), Ran: RanYes, cause: errors.Unwrap(err)}
+	causes := causesOf(err)
+	return &Error{Code: code, Message: withoutCauses(err.Error(), causes), Ran: RanYes, cause: joined(causes)}
+}
+
+func causesOf(err error) []error {
+	switch err := err.(type) { //nolint:errorlint // what fmt.Errorf just made, not its chain
+	case interface{ Unwrap() error }:
+		return []error{err.Unwrap()}
+	case interface{ Unwrap() []error }:
+		return err.Unwrap()
+	}
+	return nil
+}
+
+func joined(causes []error) error {
+	if len(causes) == 1 {
+		return causes[0]
+	}
+	return errors.Join(causes...)
+}
+
+func withoutCauses(message string, causes []error) string {
+	for _, cause := range causes {
+		message = strings.Replace(message, cause.Error(), "", 1)
+	}
+	return strings.TrimRight(message, ": ")
 }
 
 // Because sets the reason and returns e.
@@ -59,7 +86,7 @@ func (e *Error) After(d time.Duration) *Error {
 	return e
 }
 
-// Error implements error.
+// Error implements error. It is for the log: unlike Message it has the cause.
 func (e *Error) Error() string {
 	s := string(e.Code)
 	if e.Reason != "" {
@@ -67,6 +94,9 @@ func (e *Error) Error() string {
 	}
 	if e.Message != "" {
 		s += ": " + e.Message
+	}
+	if e.cause != nil {
+		s += ": " + e.cause.Error()
 	}
 	return s
 }

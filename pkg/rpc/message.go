@@ -54,7 +54,7 @@ type Caster interface {
 
 // newMessage fills in what every message takes from the context.
 func newMessage(ctx context.Context, kind Kind, target string, body []byte) Message {
-	m := Message{Kind: kind, Target: target, Body: body, Key: KeyFrom(ctx), Meta: MetaFrom(ctx), TraceParent: traceParent(ctx)}
+	m := Message{Kind: kind, Target: target, Body: body, Key: outgoingKey(ctx), Meta: MetaFrom(ctx), TraceParent: traceParent(ctx)}
 	if m.Key == "" && kind != KindCall {
 		m.Key = rand.Text()
 	}

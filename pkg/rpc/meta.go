@@ -27,18 +27,49 @@ func MetaFrom(ctx context.Context) Meta {
 	return m
 }
 
+// messageKey is an idempotency key with its direction.
+type messageKey struct {
+	key      string
+	incoming bool
+}
+
 type keyKey struct{}
 
-// WithKey returns a context whose next cast or event, or whose idempotent call,
-// carries key, by which a receiver tells a repeat from a new message.
+// WithKey returns a context whose casts, events and calls carry key, by which a
+// receiver tells a repeat from a new message.
 func WithKey(ctx context.Context, key string) context.Context {
-	return context.WithValue(ctx, keyKey{}, key)
+	return context.WithValue(ctx, keyKey{}, messageKey{key: key})
 }
 
 // KeyFrom returns the idempotency key of the message being handled. Every cast
 // and event has one; a call has one when its caller set it. A handler's own
-// calls do not inherit it.
+// messages do not inherit it. In a context of [WithKey] it is that key.
 func KeyFrom(ctx context.Context) string {
-	k, _ := ctx.Value(keyKey{}).(string)
-	return k
+	k, _ := ctx.Value(keyKey{}).(messageKey)
+	return k.key
+}
+
+func withIncomingKey(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, keyKey{}, messageKey{key: key, incoming: true})
+}
+
+// outgoingKey returns the key that [WithKey] set for the messages of ctx.
+func outgoingKey(ctx context.Context) string {
+	k, _ := ctx.Value(keyKey{}).(messageKey)
+	if k.incoming {
+		return ""
+	}
+	return k.key
+}
+
+type stackKey struct{}
+
+func withStack(ctx context.Context, stack []string) context.Context {
+	return context.WithValue(ctx, stackKey{}, stack)
+}
+
+// stackFrom returns the call ids that led to ctx, the current one last.
+func stackFrom(ctx context.Context) []string {
+	stack, _ := ctx.Value(stackKey{}).([]string)
+	return stack
 }

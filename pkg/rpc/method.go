@@ -43,7 +43,7 @@ func (m Method[Req, Reply]) Call(ctx context.Context, c Caller, req Req) (Reply,
 	var reply Reply
 	body, err := encodeArgs(req)
 	if err != nil {
-		return reply, fmt.Errorf("encode %s: %w", m.name, err)
+		return reply, &Error{Code: Internal, Message: "the request could not be written", Ran: RanNo, cause: fmt.Errorf("encode %s: %w", m.name, err)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
@@ -60,9 +60,12 @@ func (m Method[Req, Reply]) Call(ctx context.Context, c Caller, req Req) (Reply,
 	return reply, nil
 }
 
-// Handle returns the route that serves m with fn.
+// Handle returns the route that serves m with fn. The context of fn ends with
+// the caller's deadline, and after the method's timeout when it has none. What
+// fn returns is sent as it is when there is an [*Error] in its chain; any other
+// error is logged and sent as [Internal], without its text.
 func (m Method[Req, Reply]) Handle(fn func(context.Context, Req) (Reply, error)) Route {
-	return Route{Kind: KindCall, Target: m.name, serve: func(ctx context.Context, body []byte) ([]byte, error) {
+	return Route{Kind: KindCall, Target: m.name, timeout: m.timeout, serve: func(ctx context.Context, body []byte) ([]byte, error) {
 		var req Req
 		if err := decodeArgs(body, &req); err != nil {
 			return nil, err
@@ -98,8 +101,8 @@ func (c Cast[Args]) Send(ctx context.Context, to Caster, args Args) error {
 	return to.Cast(ctx, m)
 }
 
-// SendBefore is Send for work that loses its sense at deadline: the broker and
-// the workers drop it from then on.
+// SendBefore is Send for work that loses its sense at deadline: the workers
+// drop it from then on, and count it.
 func (c Cast[Args]) SendBefore(ctx context.Context, to Caster, args Args, deadline time.Time) error {
 	m, err := c.Message(ctx, args)
 	if err != nil {
@@ -178,7 +181,8 @@ type Route struct {
 	// Source is "source.type" of the event, for events alone.
 	Source string
 
-	serve func(ctx context.Context, body []byte) (result []byte, err error)
+	timeout time.Duration
+	serve   func(ctx context.Context, body []byte) (result []byte, err error)
 }
 
 // Service returns the part of Target before the dot.
