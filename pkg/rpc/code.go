@@ -57,3 +57,13 @@ func (c Code) HTTPStatus() int {
 	}
 	return http.StatusInternalServerError
 }
+
+// known tells whether c is in the set.
+func (c Code) known() bool {
+	switch c {
+	case InvalidArgument, NotFound, AlreadyExists, Aborted, FailedPrecondition, PermissionDenied,
+		Unauthenticated, ResourceExhausted, DeadlineExceeded, Unavailable, Internal:
+		return true
+	}
+	return false
+}

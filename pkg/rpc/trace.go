@@ -3,7 +3,10 @@ package rpc
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // traceParent returns the W3C trace context of ctx, or "".
@@ -19,4 +22,32 @@ func withTraceParent(ctx context.Context, header string) context.Context {
 		return ctx
 	}
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": header})
+}
+
+// traced starts the span of a message on its way out, below the one that m
+// brought along when ctx has none, as in an outbox.
+func (c *Conn) traced(ctx context.Context, m *Message) (context.Context, func(*Error)) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		ctx = withTraceParent(ctx, m.TraceParent)
+	}
+	kind := trace.SpanKindProducer
+	if m.Kind == KindCall {
+		kind = trace.SpanKindClient
+	}
+	ctx, end := c.span(ctx, m.Target, m.Kind, kind)
+	m.TraceParent = traceParent(ctx)
+	return ctx, end
+}
+
+// span starts a span; the function it returns ends it.
+func (c *Conn) span(ctx context.Context, name string, kind Kind, role trace.SpanKind) (context.Context, func(*Error)) {
+	ctx, span := c.tracer.Start(ctx, name, trace.WithSpanKind(role),
+		trace.WithAttributes(attribute.String("rpc.system", "matriq"), attribute.String("matriq.kind", string(kind))))
+	return ctx, func(e *Error) {
+		if e != nil {
+			span.SetStatus(codes.Error, string(e.Code))
+			span.SetAttributes(attribute.String("matriq.reason", e.Reason))
+		}
+		span.End()
+	}
 }

@@ -1,0 +1,118 @@
+package rpc
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Call implements [Caller]. A call that did not run because there was no
+// connection is repeated, and an idempotent one also when its reply was lost:
+// at most eight times in all, with 50 ms to 1 s between them and never beyond
+// the deadline. Nothing else is repeated: an unroutable or refused call fails
+// at once.
+func (c *Conn) Call(ctx context.Context, m Message) ([]byte, error) {
+	if m.Kind != KindCall {
+		return nil, &Error{Code: Internal, Message: messageInternal, Ran: RanNo, cause: fmt.Errorf("%s is a %s, not a call", m.Target, m.Kind)}
+	}
+	ctx, cancel := c.bounded(ctx, m.Deadline)
+	defer cancel()
+	m.Deadline, _ = ctx.Deadline()
+	ctx, end := c.traced(ctx, &m)
+	observe := c.metrics.calling(m.Target)
+
+	result, failure := c.tryCall(ctx, m)
+	observe(failure)
+	if failure != nil {
+		end(failure)
+		return nil, failure
+	}
+	end(nil)
+	return result, nil
+}
+
+// bounded ends ctx at the deadline; without any, after the CallTimeout.
+func (c *Conn) bounded(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	if !deadline.IsZero() {
+		return context.WithDeadline(ctx, deadline)
+	}
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, c.o.CallTimeout)
+}
+
+func (c *Conn) tryCall(ctx context.Context, m Message) ([]byte, *Error) {
+	for try := 0; ; try++ {
+		result, failure := c.callOnce(ctx, m)
+		if failure == nil || !repeatable(failure, m.Idempotent) || try+1 == maxTries || !c.backoff(ctx, try) {
+			return result, failure
+		}
+		c.metrics.repeats.WithLabelValues(m.Target).Inc()
+	}
+}
+
+// repeatable tells whether the call that failed with e may be made again.
+func repeatable(e *Error, idempotent bool) bool {
+	if e.Code != Unavailable || e.Remote {
+		return false
+	}
+	switch e.Reason {
+	case reasonNotConnected, reasonLost:
+		return e.Ran == RanNo || idempotent
+	}
+	return false
+}
+
+func (c *Conn) callOnce(ctx context.Context, m Message) ([]byte, *Error) {
+	if err := ctx.Err(); err != nil {
+		return nil, timeout(err, RanNo)
+	}
+	replyTo, epoch, ok := c.t.replyKey()
+	if !ok {
+		return nil, failure(errNotConnected)
+	}
+	id := rand.Text()
+	result, ok := c.pending.add(id, epoch)
+	if !ok {
+		return nil, failure(errNotConnected)
+	}
+	defer c.pending.forget(id)
+	c.t.publish(ctx, request(ctx, m, c.origin, id, replyTo), false, func(err error) {
+		if err != nil {
+			c.unsent(m.Target, err)
+			c.pending.settle(id, outcome{failure: failure(err)})
+		}
+	})
+	select {
+	case o := <-result:
+		if o.failure != nil {
+			return nil, o.failure
+		}
+		return decodeReply(o.body)
+	case <-ctx.Done():
+		return nil, timeout(ctx.Err(), RanMaybe)
+	}
+}
+
+// unsent counts the messages that no queue was there for.
+func (c *Conn) unsent(target string, err error) {
+	if errors.Is(err, errUnroutable) {
+		c.metrics.unroutable.WithLabelValues(target).Inc()
+	}
+}
+
+// receive takes an envelope of the reply queue.
+func (c *Conn) receive(e *envelope) {
+	if !c.pending.settle(e.correlationID, outcome{body: e.body}) {
+		c.metrics.repliesDropped.Inc()
+	}
+}
+
+// lost ends the calls of an epoch.
+func (c *Conn) lost(epoch uint64) {
+	c.metrics.connectionsLost.Inc()
+	c.pending.lose(epoch)
+}

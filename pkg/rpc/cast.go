@@ -1,0 +1,96 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Cast implements [Caster]. It waits while there is no connection, the broker
+// blocks publishers, or too much is waiting to be sent, until ctx ends; without
+// a deadline, for the CallTimeout. What was not confirmed is sent again, at
+// most eight times in all: the receivers tell a repeat by its key. A cast to a
+// service that never ran fails at once.
+func (c *Conn) Cast(ctx context.Context, m Message) error {
+	if m.Kind != KindCast && m.Kind != KindEvent {
+		return &Error{Code: Internal, Message: messageInternal, Ran: RanNo, cause: fmt.Errorf("%s is a %s, not a cast or an event", m.Target, m.Kind)}
+	}
+	ctx, cancel := c.bounded(ctx, time.Time{})
+	defer cancel()
+	ctx, end := c.traced(ctx, &m)
+	failed := c.castStored(ctx, m)
+	c.metrics.cast(m, failed)
+	if failed != nil {
+		end(failed)
+		return failed
+	}
+	end(nil)
+	return nil
+}
+
+func (c *Conn) castStored(ctx context.Context, m Message) *Error {
+	e := stored(ctx, m, c.origin)
+	if err := c.exchanges.ensure(ctx, c.t, e.exchange); err != nil {
+		return failure(fmt.Errorf("declare %s: %w: %w", e.exchange, errNotConnected, err))
+	}
+	err := c.store(ctx, e)
+	if err == nil {
+		return nil
+	}
+	c.unsent(m.Target, err)
+	return failure(err)
+}
+
+// store publishes e until the broker has confirmed it.
+func (c *Conn) store(ctx context.Context, e *envelope) error {
+	for try := 0; ; try++ {
+		err := c.storeOnce(ctx, e)
+		if err == nil || errors.Is(err, errUnroutable) || try+1 == maxTries || !c.backoff(ctx, try) {
+			return err
+		}
+	}
+}
+
+func (c *Conn) storeOnce(ctx context.Context, e *envelope) error {
+	confirmed := make(chan error, 1)
+	c.t.publish(ctx, e, true, func(err error) { confirmed <- err })
+	select {
+	case err := <-confirmed:
+		return err
+	case <-ctx.Done():
+		return &publishError{sent: true, err: ctx.Err()}
+	}
+}
+
+// exchanges remembers what a sender has declared. The transport declares it
+// again after a reconnect.
+type exchanges struct {
+	mu       sync.Mutex
+	declared map[string]bool
+}
+
+// ensure declares name once for the life of the program, so that a sender may
+// start before any receiver.
+func (x *exchanges) ensure(ctx context.Context, t transport, name string) error {
+	if x.has(name) {
+		return nil
+	}
+	if err := t.declare(ctx, Topology{Exchanges: []Exchange{{Name: name, Kind: "topic"}}}); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.declared == nil {
+		x.declared = make(map[string]bool)
+	}
+	x.declared[name] = true
+	return nil
+}
+
+func (x *exchanges) has(name string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.declared[name]
+}

@@ -1,0 +1,187 @@
+package rpc
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"time"
+)
+
+// Headers with Nameko's prefix are Nameko's. The others are ours; a peer that
+// does not know them loses nothing but what they say.
+const (
+	headerStack     = "nameko.call_id_stack"
+	headerLanguage  = "nameko.language"
+	headerRequestID = "nameko.request_id"
+	headerClientIP  = "nameko.client_ip"
+
+	headerTrace = "traceparent"
+	// headerDeadline is in Unix milliseconds.
+	headerDeadline = "matriq.deadline"
+	headerKey      = "matriq.key"
+	// headerAttempt counts the attempts that failed.
+	headerAttempt = "matriq.attempt"
+	// headerMethod is "service.method" of the handler, since the routing key of
+	// a message that was retried or parked is the name of a queue.
+	headerMethod = "matriq.method"
+	// headerEvent is "source.type"; casts have none.
+	headerEvent = "matriq.event"
+	// headerError is the code and the reason of the latest failure.
+	headerError = "matriq.error"
+	// headerFailedAt is when the first attempt failed, in Unix milliseconds.
+	headerFailedAt = "matriq.failed_at"
+	// headerParked says why a message was parked.
+	headerParked = "matriq.parked"
+	// headerParkedAt is in Unix milliseconds.
+	headerParkedAt = "matriq.parked_at"
+)
+
+// maxStack is how many call ids travel; the oldest fall off, as in Nameko.
+const maxStack = 11
+
+// maxHeader bounds a text header that we pass on or log.
+const maxHeader = 256
+
+// inbound is what the headers of a delivery say. What is missing or has a wrong
+// type is zero: headers are optional, and nobody's message fails by them.
+type inbound struct {
+	meta     Meta
+	stack    []string
+	trace    string
+	deadline time.Time
+	key      string
+	attempts int
+	method   string
+	event    string
+	lastErr  string
+	failedAt time.Time
+	parked   string
+	parkedAt time.Time
+}
+
+func readHeaders(h map[string]any) inbound {
+	return inbound{
+		meta:     Meta{Language: text(h[headerLanguage]), RequestID: text(h[headerRequestID]), ClientIP: text(h[headerClientIP])},
+		stack:    texts(h[headerStack]),
+		trace:    text(h[headerTrace]),
+		deadline: instant(h[headerDeadline]),
+		key:      text(h[headerKey]),
+		attempts: int(max(0, min(number(h[headerAttempt]), 1_000_000))),
+		method:   text(h[headerMethod]),
+		event:    text(h[headerEvent]),
+		lastErr:  text(h[headerError]),
+		failedAt: instant(h[headerFailedAt]),
+		parked:   text(h[headerParked]),
+		parkedAt: instant(h[headerParkedAt]),
+	}
+}
+
+// expired tells whether the work has lost its sense at t.
+func (in inbound) expired(t time.Time) bool {
+	return !in.deadline.IsZero() && !t.Before(in.deadline)
+}
+
+// headersOf returns what m takes along. Empty values are left out.
+func headersOf(ctx context.Context, m Message, origin string) map[string]any {
+	h := map[string]any{headerStack: stackHeader(ctx, origin)}
+	for name, value := range map[string]string{
+		headerLanguage:  m.Meta.Language,
+		headerRequestID: m.Meta.RequestID,
+		headerClientIP:  m.Meta.ClientIP,
+		headerTrace:     m.TraceParent,
+		headerKey:       m.Key,
+	} {
+		if value != "" {
+			h[name] = value
+		}
+	}
+	if !m.Deadline.IsZero() {
+		h[headerDeadline] = m.Deadline.UnixMilli()
+	}
+	return h
+}
+
+// stackHeader is an AMQP array. A message that no handler sent starts a stack
+// with the id of the connection, as Nameko's standalone client does.
+func stackHeader(ctx context.Context, origin string) []any {
+	stack := stackFrom(ctx)
+	if len(stack) == 0 {
+		return []any{origin}
+	}
+	stack = stack[max(0, len(stack)-maxStack):]
+	ids := make([]any, len(stack))
+	for i, id := range stack {
+		ids[i] = id
+	}
+	return ids
+}
+
+// keptHeaders returns those of h that survive a move to another queue. The
+// broker's own must not: it takes a message whose x-death it wrote itself for
+// one that goes in circles, and drops it.
+func keptHeaders(h map[string]any) map[string]any {
+	kept := maps.Clone(h)
+	if kept == nil {
+		kept = map[string]any{}
+	}
+	maps.DeleteFunc(kept, func(name string, _ any) bool {
+		return strings.HasPrefix(name, "x-")
+	})
+	return kept
+}
+
+func text(v any) string {
+	var s string
+	switch v := v.(type) {
+	case string:
+		s = v
+	case []byte:
+		s = string(v)
+	}
+	if len(s) > maxHeader {
+		return ""
+	}
+	return strings.ToValidUTF8(s, "�")
+}
+
+func texts(v any) []string {
+	list, _ := v.([]any)
+	var out []string
+	for _, item := range list[max(0, len(list)-maxStack):] {
+		if s := text(item); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// number reads any of AMQP's integers.
+func number(v any) int64 {
+	switch v := v.(type) {
+	case int:
+		return int64(v)
+	case int8:
+		return int64(v)
+	case int16:
+		return int64(v)
+	case int32:
+		return int64(v)
+	case int64:
+		return v
+	case uint8:
+		return int64(v)
+	case uint16:
+		return int64(v)
+	case uint32:
+		return int64(v)
+	}
+	return 0
+}
+
+func instant(v any) time.Time {
+	ms := number(v)
+	if ms <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}

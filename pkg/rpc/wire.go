@@ -1,0 +1,82 @@
+package rpc
+
+import (
+	"context"
+	"mime"
+	"strings"
+	"time"
+)
+
+const (
+	contentJSON = "application/json"
+	encodingUTF = "utf-8"
+)
+
+// request is transient: when the broker restarts, its caller has been told that
+// the answer is lost. The broker drops it unread once its deadline has passed.
+func request(ctx context.Context, m Message, origin, id, replyTo string) *envelope {
+	return &envelope{
+		exchange: exchangeRPC, key: m.Target, mandatory: true, transient: true,
+		contentType: contentJSON, contentEncoding: encodingUTF,
+		correlationID: id, replyTo: replyTo,
+		expiration: max(time.Until(m.Deadline), time.Millisecond),
+		headers:    headersOf(ctx, m, origin),
+		body:       m.Body,
+	}
+}
+
+// stored is the envelope of a cast or an event. It has no expiration, although
+// it may have a deadline: an expired message would be dead-lettered and parked.
+func stored(ctx context.Context, m Message, origin string) *envelope {
+	e := &envelope{
+		exchange: exchangeCast, key: m.Target, mandatory: true,
+		contentType: contentJSON, contentEncoding: encodingUTF,
+		headers: headersOf(ctx, m, origin),
+		body:    m.Body,
+	}
+	if m.Kind == KindEvent {
+		source, kind, _ := strings.Cut(m.Target, ".")
+		e.exchange, e.key, e.mandatory = eventExchange(source), kind, false
+		return e
+	}
+	e.headers[headerMethod] = m.Target
+	return e
+}
+
+// reply answers the request d. An unwanted reply vanishes, as Nameko's do.
+func reply(d *delivery, body []byte) *envelope {
+	return &envelope{
+		exchange: exchangeRPC, key: d.replyTo, transient: true,
+		contentType: contentJSON, contentEncoding: encodingUTF,
+		correlationID: d.correlationID,
+		headers:       map[string]any{},
+		body:          body,
+	}
+}
+
+// moved is d on its way to another queue of the same service.
+func moved(d *delivery, queue string, set map[string]any) *envelope {
+	e := &envelope{
+		exchange: exchangeDefault, key: queue, mandatory: true,
+		contentType: d.contentType, contentEncoding: d.contentEncoding,
+		headers: keptHeaders(d.headers),
+		body:    d.body,
+	}
+	for name, value := range set {
+		if value == nil {
+			delete(e.headers, name)
+			continue
+		}
+		e.headers[name] = value
+	}
+	return e
+}
+
+// isJSON accepts a missing content type, which kills a Nameko worker.
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	t, _, err := mime.ParseMediaType(contentType)
+	return err == nil && t == contentJSON
+}
