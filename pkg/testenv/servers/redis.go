@@ -1,0 +1,69 @@
+package servers
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// RedisDatabases is how many databases an instance has, so that each test of a
+// run may have its own.
+const RedisDatabases = 10000
+
+// Redis prepares a server that keeps a log of its writes: what it has answered
+// survives a kill.
+func Redis(ctx context.Context, f *Folder) (*Instance, error) {
+	server, err := find("redis-server", "redis-server")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := f.sub("redis")
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	password := rand.Text()
+	url := fmt.Sprintf("redis://:%s@%s/0", password, loopback(ports[0]))
+	config := filepath.Join(dir, "redis.conf")
+	if err := os.WriteFile(config, []byte(redisConfig(ports[0], password)), 0o600); err != nil {
+		return nil, err
+	}
+	return &Instance{
+		Name: "redis",
+		URL:  url,
+		command: command{
+			path: server, args: []string{config}, dir: dir, log: filepath.Join(dir, "redis.log"),
+			env: []string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"},
+		},
+		probe: func(ctx context.Context) error { return probeRedis(ctx, url) },
+	}, nil
+}
+
+func redisConfig(port int, password string) string {
+	return "bind 127.0.0.1\n" +
+		"port " + strconv.Itoa(port) + "\n" +
+		"requirepass " + password + "\n" +
+		"databases " + strconv.Itoa(RedisDatabases) + "\n" +
+		"save \"\"\n" +
+		"appendonly yes\n" +
+		"appendfsync no\n"
+}
+
+func probeRedis(ctx context.Context, url string) error {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return err
+	}
+	options.MaxRetries = -1
+	client := redis.NewClient(options)
+	defer client.Close() //nolint:errcheck // it was only asked whether it is there
+	return client.Ping(ctx).Err()
+}

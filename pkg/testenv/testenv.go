@@ -1,0 +1,95 @@
+// Package testenv gives tests real servers, each test a corner of its own: a
+// virtual host of RabbitMQ, a schema of MariaDB, a database of Redis. Tests may
+// run side by side, in any number of packages, and clean up nothing.
+//
+// All packages of a run share the servers that MATRIQ_TEST_AMQP_URL and its
+// sisters name; cmd/servers starts them, sets the variables and runs a command,
+// as make test does. Where a variable is not set, the package starts a private
+// server at first use, which ends with the test process.
+//
+// Where a server is not installed the test skips and says how to install it.
+// With TESTENV=required it fails instead, so that a run that must prove
+// something cannot pass by skipping.
+//
+// A test that stops or kills a server starts one of its own: [Broker],
+// [MariaDBServer], [RedisServer].
+package testenv
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"matriq/pkg/testenv/servers"
+)
+
+// Variables that name the servers to use; cmd/servers sets them.
+const (
+	// VarAMQP is an AMQP URL; its virtual host is replaced.
+	VarAMQP = "MATRIQ_TEST_AMQP_URL"
+	// VarAMQPAPI is the base URL of the same broker's management API, with
+	// credentials that may create virtual hosts.
+	VarAMQPAPI = "MATRIQ_TEST_AMQP_API"
+	// VarRedis is a Redis URL; its database is replaced.
+	VarRedis = "MATRIQ_TEST_REDIS_URL"
+	// VarMySQL is a DSN of go-sql-driver; its schema is replaced. The user may
+	// create schemas.
+	VarMySQL = "MATRIQ_TEST_MYSQL_DSN"
+)
+
+const cleanupTimeout = 30 * time.Second
+
+// Chromium returns the path of a Chromium or Chrome.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	unavailable(t, errNoChromium)
+	return ""
+}
+
+var errNoChromium = errors.Join(servers.ErrNotInstalled, errors.New("chromium; on Debian, as root: apt-get install chromium"))
+
+// unavailable ends a test whose server cannot be had.
+func unavailable(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, servers.ErrNotInstalled) && os.Getenv("TESTENV") != "required" {
+		t.Skip(err)
+	}
+	t.Fatal(err)
+}
+
+// cleanupContext is for what is undone after the test's own context has ended.
+func cleanupContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), cleanupTimeout)
+}
+
+// The servers of a process that was not given any: started once, at first use,
+// by whichever test comes first, and so beyond the life of any test.
+var (
+	sharedFolder = sync.OnceValues(servers.NewFolder)
+	sharedBroker = sync.OnceValues(func() (*servers.Instance, error) { return startShared(servers.RabbitMQ) })
+	sharedMaria  = sync.OnceValues(func() (*servers.Instance, error) { return startShared(servers.MariaDB) })
+	sharedRedis  = sync.OnceValues(func() (*servers.Instance, error) { return startShared(servers.Redis) })
+)
+
+type prepare func(context.Context, *servers.Folder) (*servers.Instance, error)
+
+func startShared(prepare prepare) (*servers.Instance, error) {
+	folder, err := sharedFolder()
+	if err != nil {
+		return nil, err
+	}
+	instance, err := prepare(context.Background(), folder)
+	if err != nil {
+		return nil, err
+	}
+	return instance, instance.Start(context.Background())
+}
