@@ -1,0 +1,203 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// amqpConsumer takes from one queue through all epochs, in each by a session
+// with a channel of its own.
+type amqpConsumer struct {
+	t        *amqpTransport
+	queue    string
+	prefetch int
+	fn       func(*delivery)
+	slots    chan struct{} // one for each unsettled delivery of any epoch
+	stopping chan struct{} // closed by stop
+
+	mu      sync.Mutex
+	stopped bool
+	session chan struct{} // closed when the session delivers no more; nil before the first
+}
+
+func (t *amqpTransport) consume(queue string, prefetch int, fn func(*delivery)) (func(context.Context) error, error) {
+	c := &amqpConsumer{
+		t: t, queue: queue, prefetch: prefetch, fn: fn,
+		slots: make(chan struct{}, prefetch), stopping: make(chan struct{}),
+	}
+	t.mu.Lock()
+	t.consumers = append(t.consumers, c)
+	ep := t.epoch
+	t.mu.Unlock()
+	if ep == nil {
+		return c.stop, nil // the next epoch subscribes it
+	}
+	err := ep.do(context.Background(), func() error { return c.subscribe(ep) })
+	if refused, ok := errors.AsType[*amqp.Error](err); ok && refused.Server && !ep.over() {
+		t.forget(c)
+		return nil, err
+	}
+	if err != nil {
+		ep.fail(err)
+	}
+	return c.stop, nil
+}
+
+func (t *amqpTransport) forget(c *amqpConsumer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.consumers = slices.DeleteFunc(t.consumers, func(other *amqpConsumer) bool { return other == c })
+}
+
+func (c *amqpConsumer) stop(ctx context.Context) error {
+	c.t.forget(c)
+	c.mu.Lock()
+	if !c.stopped {
+		c.stopped = true
+		close(c.stopping)
+	}
+	session := c.session
+	c.mu.Unlock()
+	if session == nil {
+		return nil
+	}
+	select {
+	case <-session:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop consuming from %s: %w", c.queue, ctx.Err())
+	}
+}
+
+// begin returns the mark of a new session, or nil when the consumer is stopped.
+func (c *amqpConsumer) begin() chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped {
+		return nil
+	}
+	c.session = make(chan struct{})
+	return c.session
+}
+
+// subscribe begins the session of ep. The queue's name is the consumer tag,
+// which has to be unique in its channel alone.
+func (c *amqpConsumer) subscribe(ep *amqpEpoch) error {
+	session := c.begin()
+	if session == nil {
+		return nil
+	}
+	ch, deliveries, err := c.openChannel(ep)
+	if err != nil {
+		close(session)
+		return fmt.Errorf("consume from %s: %w", c.queue, err)
+	}
+	ep.watch("consumer of "+c.queue, ch)
+	if !ep.spawn(func() { c.run(ep, ch, deliveries, session) }) {
+		close(session)
+	}
+	return nil
+}
+
+func (c *amqpConsumer) openChannel(ep *amqpEpoch) (*amqp.Channel, <-chan amqp.Delivery, error) {
+	ch, err := ep.c.Channel()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := ch.Qos(c.prefetch, 0, false); err != nil {
+		return nil, nil, err
+	}
+	deliveries, err := ch.Consume(c.queue, c.queue, false, false, false, false, nil)
+	return ch, deliveries, err
+}
+
+// run hands out deliveries until the consumer is stopped or the channel closes.
+func (c *amqpConsumer) run(ep *amqpEpoch, ch *amqp.Channel, deliveries <-chan amqp.Delivery, session chan struct{}) {
+	if c.deliver(ep, ch, deliveries) {
+		close(session)
+		c.release(ep, ch)
+		return
+	}
+	close(session)
+}
+
+// deliver returns true when the consumer is stopped and the broker has agreed,
+// false when the channel is closed.
+func (c *amqpConsumer) deliver(ep *amqpEpoch, ch *amqp.Channel, deliveries <-chan amqp.Delivery) bool {
+	for {
+		select {
+		case d, ok := <-deliveries:
+			if ok {
+				c.hand(ep, ch, &d)
+				continue
+			}
+			if ch.IsClosed() {
+				return false
+			}
+			var err error
+			if deliveries, err = c.resubscribe(ep, ch); err != nil {
+				ep.fail(err)
+				return false
+			}
+		case <-c.stopping:
+			err := ch.Cancel(c.queue, false)
+			for d := range deliveries {
+				c.hand(ep, ch, &d)
+			}
+			return err == nil
+		}
+	}
+}
+
+// resubscribe follows a cancel from the broker: the queue was deleted, or its
+// node has left. When declaring it again does not help, the epoch is over, and
+// the supervisor tries again in its own time.
+func (c *amqpConsumer) resubscribe(ep *amqpEpoch, ch *amqp.Channel) (<-chan amqp.Delivery, error) {
+	c.t.log.Warn("broker cancelled a consumer", "queue", c.queue)
+	if err := declareOn(ep.c, c.t.declared()); err != nil {
+		return nil, fmt.Errorf("consume from %s again: %w", c.queue, err)
+	}
+	deliveries, err := ch.Consume(c.queue, c.queue, false, false, false, false, nil)
+	if err != nil {
+		return nil, fmt.Errorf("consume from %s again: %w", c.queue, err)
+	}
+	return deliveries, nil
+}
+
+// release closes the channel of a stopped consumer when nothing waits for its
+// settlement any more, which is when all slots can be had.
+func (c *amqpConsumer) release(ep *amqpEpoch, ch *amqp.Channel) {
+	for range c.prefetch {
+		select {
+		case c.slots <- struct{}{}:
+		case <-ep.done:
+			return
+		}
+	}
+	_ = ch.Close() // fails when the connection is closed, which is the same
+}
+
+// hand gives d to fn, which [Conn] owns and waits for. A slot is free unless
+// deliveries of an older epoch are still at work; what cannot wait for one goes
+// back to the queue.
+func (c *amqpConsumer) hand(ep *amqpEpoch, ch *amqp.Channel, d *amqp.Delivery) {
+	s := &settlement{slots: c.slots, ep: ep, ch: ch, tag: d.DeliveryTag}
+	select {
+	case c.slots <- struct{}{}:
+	default:
+		select {
+		case c.slots <- struct{}{}:
+		case <-c.stopping:
+			s.told(ch.Nack(d.DeliveryTag, false, true))
+			return
+		case <-ep.done:
+			return
+		}
+	}
+	go c.fn(s.delivery(c.queue, d))
+}

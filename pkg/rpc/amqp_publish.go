@@ -1,0 +1,289 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// publishing is an envelope on its way through a lane. Without an envelope it
+// is a mark, done when all before it is settled.
+type publishing struct {
+	*envelope
+	ctx     context.Context //nolint:containedctx // bounds how long a queued publishing waits while the gate is shut
+	wait    bool
+	done    func(error)
+	id      string // of a mandatory one, to know it by when it comes back
+	confirm *amqp.DeferredConfirmation
+}
+
+func (p *publishing) fail(sent bool, why error) { p.done(&publishError{sent: sent, err: why}) }
+
+func (t *amqpTransport) publish(ctx context.Context, e *envelope, wait bool, done func(error)) {
+	p := &publishing{envelope: e, ctx: ctx, wait: wait, done: done}
+	if err := checkAMQP(e); err != nil {
+		p.fail(false, err)
+		return
+	}
+	for {
+		s := t.state.Load()
+		err := s.err
+		if err == nil {
+			if err = s.epoch.laneOf(e).put(p); err == nil {
+				return
+			}
+		}
+		if !wait || errors.Is(err, errClosing) {
+			p.fail(false, err)
+			return
+		}
+		select {
+		case <-s.changed:
+		case <-ctx.Done():
+			p.fail(false, fmt.Errorf("%w (%w)", err, ctx.Err()))
+			return
+		}
+	}
+}
+
+// laneOf keeps what must be quick apart from what must be stored.
+func (ep *amqpEpoch) laneOf(e *envelope) *amqpLane {
+	if e.transient {
+		return ep.lanes[0]
+	}
+	return ep.lanes[1]
+}
+
+// amqpLane publishes through one channel. Its writer alone writes, its settler
+// alone calls done for what is written.
+type amqpLane struct {
+	ep      *amqpEpoch
+	ch      *amqp.Channel
+	queue   chan *publishing
+	slots   chan struct{}    // taken by each written publishing
+	written chan *publishing // oldest first; never full, since slots are fewer
+	returns chan amqp.Return // never full either
+	count   uint64           // of envelopes written
+
+	mu     sync.RWMutex // held for reading by put
+	closed bool         // nobody takes from queue any more
+}
+
+func (ep *amqpEpoch) openLane() (*amqpLane, error) {
+	ch, err := ep.p.Channel()
+	if err != nil {
+		return nil, err
+	}
+	window := ep.t.limits.window
+	l := &amqpLane{
+		ep: ep, ch: ch,
+		queue:   make(chan *publishing, ep.t.limits.queue),
+		slots:   make(chan struct{}, window),
+		written: make(chan *publishing, window),
+		returns: ch.NotifyReturn(make(chan amqp.Return, window)),
+	}
+	ep.watch("publishing channel", ch)
+	if err := ch.Confirm(false); err != nil {
+		return nil, err
+	}
+	ep.spawn(l.write)
+	ep.spawn(l.settle)
+	return l, nil
+}
+
+// put queues p or returns why not: the queue is full, or the epoch is over.
+func (l *amqpLane) put(p *publishing) error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.closed {
+		return errNotConnected
+	}
+	select {
+	case l.queue <- p:
+		return nil
+	default:
+	}
+	if !p.wait {
+		return errFull
+	}
+	select {
+	case l.queue <- p:
+		return nil
+	case <-l.ep.done:
+		return errNotConnected
+	case <-p.ctx.Done():
+		return fmt.Errorf("%w (%w)", errFull, p.ctx.Err())
+	}
+}
+
+// write is the writer: it takes a slot, then an envelope, while the gate is
+// open.
+func (l *amqpLane) write() {
+	defer l.end()
+	for !l.ep.over() {
+		gate := l.ep.gate.Load()
+		if gate.shut {
+			l.park()
+			continue
+		}
+		select {
+		case l.slots <- struct{}{}:
+		case <-gate.changed:
+			continue
+		case <-l.ep.done:
+			continue
+		}
+		select {
+		case p := <-l.queue:
+			l.send(p)
+		case <-gate.changed:
+			<-l.slots
+		case <-l.ep.done:
+		}
+	}
+}
+
+// end fails what is still queued; put adds nothing from then on.
+func (l *amqpLane) end() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	close(l.written)
+	for {
+		select {
+		case p := <-l.queue:
+			p.fail(false, l.ep.cause())
+		default:
+			return
+		}
+	}
+}
+
+// send writes p, for which a slot is taken.
+func (l *amqpLane) send(p *publishing) {
+	if p.envelope == nil {
+		l.written <- p
+		return
+	}
+	if l.ch.IsClosed() {
+		<-l.slots
+		p.fail(false, l.ep.cause())
+		return
+	}
+	l.count++
+	if p.mandatory {
+		p.id = strconv.FormatUint(l.count, 10)
+	}
+	confirm, err := l.ch.PublishWithDeferredConfirm(p.exchange, p.key, p.mandatory, false, toAMQP(p.envelope, p.id))
+	if err != nil {
+		l.ep.fail(fmt.Errorf("write: %w", err))
+		<-l.slots
+		p.fail(true, err)
+		return
+	}
+	p.confirm = confirm
+	l.written <- p
+}
+
+// parked is a publishing that waits for the gate.
+type parked struct {
+	*publishing
+	claim func() bool // false when its context has ended, and done is called
+}
+
+// park empties the queue while the gate is shut: who does not wait is told so,
+// who waits does so until its context ends. It returns when all those that
+// waited are written, or the epoch is over.
+func (l *amqpLane) park() {
+	var waiting []parked
+	for gate := l.ep.gate.Load(); ; gate = l.ep.gate.Load() {
+		queue, slots := l.queue, l.slots
+		if gate.shut {
+			slots = nil
+		} else {
+			queue = nil
+			if len(waiting) == 0 {
+				return
+			}
+		}
+		select {
+		case p := <-queue:
+			if p.wait {
+				waiting = append(waiting, l.hold(p, gate))
+			} else {
+				p.fail(false, fmt.Errorf("%w: %s", errBlocked, gate.reason))
+			}
+		case slots <- struct{}{}:
+			if waiting[0].claim() {
+				l.send(waiting[0].publishing)
+			} else {
+				<-l.slots
+			}
+			waiting = waiting[1:]
+		case <-gate.changed:
+		case <-l.ep.done:
+			for _, p := range waiting {
+				if p.claim() {
+					p.fail(false, l.ep.cause())
+				}
+			}
+			return
+		}
+	}
+}
+
+func (l *amqpLane) hold(p *publishing, gate *amqpGate) parked {
+	return parked{p, context.AfterFunc(p.ctx, func() {
+		p.fail(false, fmt.Errorf("%w: %s (%w)", errBlocked, gate.reason, p.ctx.Err()))
+	})}
+}
+
+// settle is the settler. amqp091-go ends every confirmation when the channel
+// closes, so it always gets to the end.
+func (l *amqpLane) settle() {
+	returned := make(map[string]struct{})
+	for p := range l.written {
+		p.done(l.outcome(p, returned))
+		<-l.slots
+	}
+}
+
+// outcome waits for the broker's word on p. The returns are looked through
+// after the confirm; the comment of amqpTransport says why that is enough.
+func (l *amqpLane) outcome(p *publishing, returned map[string]struct{}) error {
+	if p.envelope == nil {
+		return nil
+	}
+	<-p.confirm.Done()
+	l.collectReturns(returned)
+	if _, is := returned[p.id]; is {
+		delete(returned, p.id)
+		return errUnroutable
+	}
+	switch {
+	case p.confirm.Acked():
+		return nil
+	case l.ch.IsClosed():
+		return &publishError{sent: true, err: l.ep.cause()}
+	default:
+		return &publishError{sent: true, err: errRefused}
+	}
+}
+
+func (l *amqpLane) collectReturns(into map[string]struct{}) {
+	for {
+		select {
+		case r, ok := <-l.returns:
+			if !ok {
+				return
+			}
+			into[r.MessageId] = struct{}{}
+		default:
+			return
+		}
+	}
+}
