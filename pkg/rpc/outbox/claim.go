@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"matriq/pkg/rpc"
@@ -47,7 +46,7 @@ func (b *Outbox) claimSQL(ctx context.Context) ([]claimed, error) {
 		for _, row := range found {
 			args = append(args, row.id)
 		}
-		_, err = tx.ExecContext(ctx, tx.SQL(withIDs(leaseMaria, len(found))), args...)
+		_, err = tx.ExecContext(ctx, tx.SQL(sqldb.WithIDs(leaseMaria, len(found))), args...)
 		return err
 	})
 	return found, err
@@ -61,11 +60,6 @@ const (
 		WHERE id IN (SELECT id FROM outbox WHERE next_at <= $NOW ORDER BY next_at LIMIT ?)
 		RETURNING id, cast_key, target, body, travels, deadline_at, sends, COALESCE(deadline_at <= $NOW, 0)`
 )
-
-// withIDs writes n placeholders for $IDS.
-func withIDs(query string, n int) string {
-	return strings.ReplaceAll(query, "$IDS", strings.TrimSuffix(strings.Repeat("?,", n), ","))
-}
 
 // scanClaimed reads and closes rows.
 func scanClaimed(rows *sql.Rows, err error) ([]claimed, error) {

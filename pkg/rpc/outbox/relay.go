@@ -154,7 +154,7 @@ func put(ctx context.Context, tx *sqldb.Tx, query string, ids []any, args ...any
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, tx.SQL(withIDs(query, len(ids))), append(args, ids...)...)
+	_, err := tx.ExecContext(ctx, tx.SQL(sqldb.WithIDs(query, len(ids))), append(args, ids...)...)
 	return err
 }
 

@@ -3,6 +3,7 @@ package outbox
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -10,10 +11,6 @@ import (
 
 	"matriq/pkg/sqldb"
 )
-
-// sweepBatch is how many rows one statement deletes: few enough to hold up
-// nobody.
-const sweepBatch = 500
 
 // Retention is how long what is done is kept. Zero values mean what the
 // comments say.
@@ -34,13 +31,18 @@ func (r Retention) withDefaults() Retention {
 	return r
 }
 
-// Sweep deletes closed casts and keys that are older than keep says, now and
-// then, until ctx ends. Every replica may run it. Open casts stay, however old.
-func Sweep(ctx context.Context, db *sqldb.DB, log *slog.Logger, keep Retention) error {
+// Sweep deletes closed casts and keys that are older than keep says, and runs
+// what the service has to sweep also, now and then, until ctx ends. Every
+// replica may run it. Open casts stay, however old.
+func Sweep(ctx context.Context, db *sqldb.DB, log *slog.Logger, keep Retention, also ...func(context.Context) error) error {
 	keep = keep.withDefaults()
 	for ctx.Err() == nil {
-		if err := sweep(ctx, db, keep); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "outbox not swept", slog.Any("error", err))
+		err := sweep(ctx, db, keep)
+		for _, other := range also {
+			err = errors.Join(err, other(ctx))
+		}
+		if err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "database not swept", slog.Any("error", err))
 		}
 		timer := time.NewTimer(keep.Every + rand.N(keep.Every)/10) //nolint:gosec // spreads replicas, guards nothing
 		select {
@@ -53,10 +55,10 @@ func Sweep(ctx context.Context, db *sqldb.DB, log *slog.Logger, keep Retention) 
 }
 
 func sweep(ctx context.Context, db *sqldb.DB, keep Retention) error {
-	if err := drain(ctx, db, oldCasts, dropCasts, keep.Casts); err != nil {
+	if err := sqldb.Purge(ctx, db, oldCasts, dropCasts, keep.Casts.Milliseconds()); err != nil {
 		return fmt.Errorf("sweep casts: %w", err)
 	}
-	if err := drain(ctx, db, oldKeys, dropKeys, keep.Keys); err != nil {
+	if err := sqldb.Purge(ctx, db, oldKeys, dropKeys, keep.Keys.Milliseconds()); err != nil {
 		return fmt.Errorf("sweep keys: %w", err)
 	}
 	return nil
@@ -68,35 +70,3 @@ const (
 	oldKeys   = `SELECT message_key FROM inbox WHERE done_at < $NOW - ? ORDER BY done_at LIMIT ?`
 	dropKeys  = `DELETE FROM inbox WHERE message_key IN ($IDS)`
 )
-
-// drain deletes what find finds, batch by batch, until it finds less than one.
-// Rows are looked up first and deleted by key, so that no range is locked.
-func drain(ctx context.Context, db *sqldb.DB, find, drop string, age time.Duration) error {
-	for {
-		keys, err := findKeys(ctx, db, find, age)
-		if err != nil || len(keys) == 0 {
-			return err
-		}
-		err = sqldb.InTx(ctx, db, func(tx *sqldb.Tx) error { return put(ctx, tx, drop, keys) })
-		if err != nil || len(keys) < sweepBatch {
-			return err
-		}
-	}
-}
-
-func findKeys(ctx context.Context, db *sqldb.DB, find string, age time.Duration) ([]any, error) {
-	rows, err := db.QueryContext(ctx, db.SQL(find), age.Milliseconds(), sweepBatch)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var keys []any
-	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	return keys, rows.Err()
-}

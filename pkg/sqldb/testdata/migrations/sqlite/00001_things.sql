@@ -1,0 +1,6 @@
+-- +goose Up
+CREATE TABLE things (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT    NOT NULL UNIQUE,
+    n    INTEGER NOT NULL
+) STRICT;
