@@ -1,0 +1,38 @@
+package otp
+
+import (
+	"context"
+	"fmt"
+
+	"matriq/pkg/address"
+	"matriq/pkg/api/otpapi"
+	"matriq/pkg/rpc"
+)
+
+// withdraw handles otp.delete. What the address has asked for and got wrong
+// still counts.
+func (s *Service) withdraw(ctx context.Context, req otpapi.EmailRequest) error {
+	who, err := canonical(req.Email)
+	if err != nil {
+		return err
+	}
+	if err := s.store.Withdraw(ctx, who); err != nil {
+		return fmt.Errorf("withdraw the code of %s: %w", address.Mask(who), err)
+	}
+	return nil
+}
+
+// retire handles otp.retire. A repeat changes nothing and tells the same again.
+func (s *Service) retire(ctx context.Context, req otpapi.EmailRequest, events rpc.Caster) error {
+	who, err := canonical(req.Email)
+	if err != nil {
+		return err
+	}
+	at, err := s.store.Retire(ctx, who)
+	if err != nil {
+		return fmt.Errorf("retire %s: %w", address.Mask(who), err)
+	}
+	key := rpc.KeyFrom(ctx)
+	ctx = rpc.WithKey(ctx, key+"/retired")
+	return otpapi.Retired.Emit(ctx, events, otpapi.RetiredEvent{Key: key, At: at})
+}
