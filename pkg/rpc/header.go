@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"crypto/rand"
 	"maps"
 	"strings"
 	"time"
@@ -74,6 +75,15 @@ func readHeaders(h map[string]any) inbound {
 		parked:   text(h[headerParked]),
 		parkedAt: instant(h[headerParkedAt]),
 	}
+}
+
+// inboundOf reads d and gives a request without an id one for the log.
+func inboundOf(d *delivery) inbound {
+	in := readHeaders(d.headers)
+	if in.meta.RequestID == "" {
+		in.meta.RequestID = rand.Text()
+	}
+	return in
 }
 
 // expired tells whether the work has lost its sense at t.

@@ -26,8 +26,9 @@ func parkingQueue(service string) string  { return service + ".parking" }
 func eventExchange(source string) string  { return source + ".events" }
 func replyQueue(service, k string) string { return "rpc.reply-" + service + "-" + k }
 
-func eventQueue(source, kind, handler string) string {
-	return "evt-" + source + "-" + kind + "--" + handler
+func eventQueueOf(r Route) string {
+	source, kind, _ := strings.Cut(r.Source, ".")
+	return "evt-" + source + "-" + kind + "--" + r.Target
 }
 
 func retryQueue(service string, delay time.Duration) string {
@@ -128,7 +129,10 @@ func (t *Topology) addWork(service string, delays []time.Duration) {
 	t.Queues = append(t.Queues,
 		Queue{parking, map[string]any{"x-queue-type": "quorum", "x-delivery-limit": parkingLimit}},
 		Queue{work, deadLettering(parking, map[string]any{"x-delivery-limit": deliveryLimit})})
-	for _, d := range delays {
+	for i, d := range delays {
+		if slices.Contains(delays[:i], d) {
+			continue
+		}
 		t.Queues = append(t.Queues, Queue{retryQueue(service, d), deadLettering(work, map[string]any{"x-message-ttl": d.Milliseconds()})})
 	}
 	t.Bindings = append(t.Bindings, Binding{exchangeCast, service + ".*", work})
@@ -148,7 +152,7 @@ func deadLettering(to string, args map[string]any) map[string]any {
 // addEvent has no arguments on the queue, like addRequests.
 func (t *Topology) addEvent(r Route) {
 	source, kind, _ := strings.Cut(r.Source, ".")
-	queue := eventQueue(source, kind, r.Target)
+	queue := eventQueueOf(r)
 	t.exchange(eventExchange(source))
 	t.Queues = append(t.Queues, Queue{Name: queue})
 	t.Bindings = append(t.Bindings, Binding{eventExchange(source), kind, queue})

@@ -1,0 +1,70 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// request serves a delivery of a request queue: it replies, and settles last.
+func (s *server) request(d *delivery) {
+	in := inboundOf(d)
+	if in.expired(time.Now()) {
+		s.metrics.expired.WithLabelValues(s.label(d.key), string(KindCall)).Inc()
+		d.ack()
+		return
+	}
+	result, err := s.answer(d, in)
+	if d.replyTo != "" {
+		s.reply(d, in, result, err)
+	}
+	d.ack()
+}
+
+func (s *server) answer(d *delivery, in inbound) ([]byte, error) {
+	e := s.endpoints[d.key]
+	if e == nil || e.Kind == KindEvent {
+		_, method, _ := strings.Cut(d.key, ".")
+		return nil, noSuchMethod(method)
+	}
+	if !isJSON(d.contentType) {
+		return nil, malformed("the body is not JSON", nil)
+	}
+	result, err := s.handle(e, KindCall, in, d.body)
+	if errors.Is(err, context.Canceled) && s.base.Err() != nil {
+		return nil, &Error{Code: Unavailable, Message: messageUnavailable, Reason: reasonStopping}
+	}
+	return result, err
+}
+
+// replyPatience is how long a reply is worth keeping when the caller gave no
+// deadline.
+const replyPatience = 5 * time.Second
+
+// reply hands the answer to the broker, again after a lost connection, until
+// the caller has gone. Giving the request back instead would run its handler a
+// second time.
+func (s *server) reply(d *delivery, in inbound, result []byte, err error) {
+	var failed *Error
+	if err != nil {
+		failed = edge(err)
+	}
+	deadline := in.deadline
+	if deadline.IsZero() {
+		deadline = time.Now().Add(replyPatience)
+	}
+	ctx, cancel := context.WithDeadline(s.base, deadline)
+	defer cancel()
+	if err := s.store(ctx, reply(d, encodeReply(result, failed))); err != nil {
+		s.metrics.repliesUnsent.Inc()
+	}
+}
+
+// label keeps the names that peers make up out of the metrics.
+func (s *server) label(method string) string {
+	if s.endpoints[method] == nil {
+		return "unknown"
+	}
+	return method
+}
