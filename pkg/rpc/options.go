@@ -40,6 +40,9 @@ type Options struct {
 	// DrainTimeout is how long Serve waits for its handlers when it stops,
 	// before it cancels their contexts; 10s if zero.
 	DrainTimeout time.Duration
+	// OnServe is called whenever Serve has declared everything and takes
+	// messages; may be nil.
+	OnServe func()
 }
 
 func defaultRetryDelays() []time.Duration {

@@ -38,6 +38,8 @@ type Parked struct {
 
 // CountParked returns how many messages of service are parked.
 func (c *Conn) CountParked(ctx context.Context, service string) (int, error) {
+	ctx, cancel := c.bounded(ctx, time.Time{})
+	defer cancel()
 	n, err := c.t.count(ctx, parkingQueue(service))
 	if err != nil {
 		return 0, parkedFailure(service, err)
@@ -49,7 +51,7 @@ func (c *Conn) CountParked(ctx context.Context, service string) (int, error) {
 // them when limit is zero. What another operator is just looking at is hidden.
 func (c *Conn) Parked(ctx context.Context, service string, limit int) ([]Parked, error) {
 	var all []Parked
-	err := c.sweep(ctx, service, func(d *delivery) (verdict, error) {
+	err := c.sweep(ctx, service, func(_ context.Context, d *delivery) (verdict, error) {
 		all = append(all, parkedOf(d))
 		return verdict{last: len(all) == limit}, nil
 	})
@@ -59,7 +61,7 @@ func (c *Conn) Parked(ctx context.Context, service string, limit int) ([]Parked,
 // Replay gives the parked message id back to its service with all its attempts
 // before it. It may be done twice when this program dies in between.
 func (c *Conn) Replay(ctx context.Context, service, id string) error {
-	return c.one(ctx, service, id, func(d *delivery) error { return c.replay(ctx, service, d) })
+	return c.one(ctx, service, id, func(ctx context.Context, d *delivery) error { return c.replay(ctx, service, d) })
 }
 
 // ReplayAll gives all parked messages back to service, and returns how many.
@@ -69,7 +71,7 @@ func (c *Conn) ReplayAll(ctx context.Context, service string) (int, error) {
 		return 0, err
 	}
 	n := 0
-	err = c.sweep(ctx, service, func(d *delivery) (verdict, error) {
+	err = c.sweep(ctx, service, func(ctx context.Context, d *delivery) (verdict, error) {
 		if err := c.replay(ctx, service, d); err != nil {
 			return verdict{}, err
 		}
@@ -81,21 +83,21 @@ func (c *Conn) ReplayAll(ctx context.Context, service string) (int, error) {
 
 // Drop removes the parked message id for good.
 func (c *Conn) Drop(ctx context.Context, service, id string) error {
-	return c.one(ctx, service, id, func(d *delivery) error {
+	return c.one(ctx, service, id, func(_ context.Context, d *delivery) error {
 		d.ack()
 		return nil
 	})
 }
 
 // one does act, which settles, on the first parked message with that id.
-func (c *Conn) one(ctx context.Context, service, id string, act func(*delivery) error) error {
+func (c *Conn) one(ctx context.Context, service, id string, act func(context.Context, *delivery) error) error {
 	found := false
-	err := c.sweep(ctx, service, func(d *delivery) (verdict, error) {
+	err := c.sweep(ctx, service, func(ctx context.Context, d *delivery) (verdict, error) {
 		if parkedOf(d).ID != id {
 			return verdict{}, nil
 		}
 		found = true
-		err := act(d)
+		err := act(ctx, d)
 		return verdict{settled: err == nil, last: true}, err
 	})
 	if err == nil && !found {
@@ -106,8 +108,6 @@ func (c *Conn) one(ctx context.Context, service, id string, act func(*delivery) 
 
 // replay stores d in the work queue before it leaves the parking queue.
 func (c *Conn) replay(ctx context.Context, service string, d *delivery) error {
-	ctx, cancel := c.bounded(ctx, time.Time{})
-	defer cancel()
 	e := moved(d, workQueue(service), map[string]any{
 		headerAttempt: nil, headerError: nil, headerFailedAt: nil, headerParked: nil, headerParkedAt: nil,
 	})
@@ -127,7 +127,9 @@ type verdict struct {
 // sweep shows the parked messages of service to visit, oldest first. Those that
 // it leaves unsettled go back at the end: one that went back at once would come
 // again.
-func (c *Conn) sweep(ctx context.Context, service string, visit func(*delivery) (verdict, error)) error {
+func (c *Conn) sweep(ctx context.Context, service string, visit func(context.Context, *delivery) (verdict, error)) error {
+	ctx, cancel := c.bounded(ctx, time.Time{})
+	defer cancel()
 	var kept []*delivery
 	defer func() {
 		for _, d := range kept {
@@ -142,7 +144,7 @@ func (c *Conn) sweep(ctx context.Context, service string, visit func(*delivery) 
 		if !ok {
 			return nil
 		}
-		v, err := visit(d)
+		v, err := visit(ctx, d)
 		if !v.settled {
 			kept = append(kept, d)
 		}

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -40,6 +39,9 @@ func (c *Conn) Serve(ctx context.Context, routes ...Route) error {
 		return err
 	}
 	c.declared(s.services)
+	if c.o.OnServe != nil {
+		c.o.OnServe()
+	}
 	select {
 	case <-ctx.Done():
 	case <-c.closed:
@@ -103,9 +105,6 @@ type endpoint struct {
 }
 
 func newServer(ctx context.Context, c *Conn, routes []Route) (*server, error) {
-	if len(routes) == 0 {
-		return nil, errors.New("there are no routes to serve")
-	}
 	s := &server{Conn: c, services: servicesOf(routes), endpoints: make(map[string]*endpoint)}
 	s.topology = topologyOf(routes, c.o.RetryDelays)
 	for _, service := range s.services {
