@@ -1,0 +1,30 @@
+package enroll
+
+import (
+	"time"
+
+	"matriq/pkg/service"
+)
+
+// Config are the settings of the program.
+type Config struct {
+	AMQPURL   string        `env:"AMQP_URL,required" secret:"true" desc:"the broker, amqp://user:password@host:5672/vhost"`
+	DSN       string        `env:"MYSQL_DSN,required" secret:"true" desc:"the database, user:password@tcp(host:3306)/database"`
+	AdminAddr string        `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /readyz and /metrics; also where healthcheck asks"`
+	Inbox     time.Duration `env:"INBOX_KEEP" envDefault:"720h" desc:"how long keys of handled messages are kept"`
+}
+
+// ReadConfig reads the settings and reports every fault at once.
+func ReadConfig(env service.Env) (Config, error) {
+	var cfg Config
+	err := env.Decode(&cfg)
+	return cfg, err
+}
+
+// Validate implements [service.Validator].
+func (c Config) Validate() []error {
+	if c.Inbox < time.Second {
+		return []error{service.Fault{Setting: "INBOX_KEEP", Problem: "is too short", Cure: "write a duration of a second or more, such as 720h"}}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+// Package student registers students and sees to it that all that follows a
+// registration is done.
+//
+// A registration is one transaction: the student, found again by the canonical
+// address, and the casts that enrol him, mail him and retire his address. A
+// relay in every replica sends these casts until their events tell that they
+// are done, so a registration that was answered is never half of one, whatever
+// crashes. Whoever registers again gets the same ID.
+//
+// IDs rise from a first one. They are not without gaps: a transaction that is
+// rolled back may use one up.
+//
+// Not promised: that an address has proved itself, which the gateway asks, and
+// that the casts are done by the time of the answer; student.status tells.
+package student
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"matriq/pkg/api/emailapi"
+	"matriq/pkg/api/enrollapi"
+	"matriq/pkg/api/otpapi"
+	"matriq/pkg/api/studentapi"
+	"matriq/pkg/rpc"
+	"matriq/pkg/rpc/outbox"
+	"matriq/pkg/service"
+	"matriq/pkg/sqldb"
+)
+
+// Service answers the methods of [studentapi].
+type Service struct {
+	store   Store
+	relay   Relay
+	log     *slog.Logger
+	counts  counts
+	serving atomic.Bool
+}
+
+// Relay sends the casts that a [Store] wrote. [*outbox.Outbox] is one.
+type Relay interface {
+	// Wake makes the relay look at once. It never blocks.
+	Wake()
+	// Relay sends open casts until ctx ends.
+	Relay(ctx context.Context, to rpc.Caster) error
+}
+
+// New returns a service over store, whose casts relay sends.
+func New(store Store, relay Relay, log *slog.Logger, metrics prometheus.Registerer) (*Service, error) {
+	counts, err := newCounts(metrics)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{store: store, relay: relay, log: log, counts: counts}, nil
+}
+
+// NewOnSQL returns the service as it is deployed: with an [SQLStore] and an
+// outbox in db.
+func NewOnSQL(db *sqldb.DB, cfg Config, env service.Env) (*Service, error) {
+	box := outbox.New(db, outbox.Options{Log: env.Log, Metrics: env.Metrics, Resend: cfg.Resend})
+	return New(NewSQLStore(db, box, cfg.Keep, env.Log), box, env.Log, env.Metrics)
+}
+
+// Routes lists what the service serves.
+func (s *Service) Routes() []rpc.Route {
+	return []rpc.Route{
+		studentapi.Insert.Handle(s.insert),
+		studentapi.Status.Handle(s.status),
+		enrollapi.Inserted.On("student.enroll_inserted", func(ctx context.Context, e enrollapi.InsertedEvent) error {
+			return s.finish(ctx, enrollapi.Insert.Name(), e.Key, e.At)
+		}),
+		emailapi.Sent.On("student.email_sent", func(ctx context.Context, e emailapi.SentEvent) error {
+			return s.finish(ctx, emailapi.SendConfirmation.Name(), e.Key, e.At)
+		}),
+		otpapi.Retired.On("student.otp_retired", func(ctx context.Context, e otpapi.RetiredEvent) error {
+			return s.finish(ctx, otpapi.Retire.Name(), e.Key, e.At)
+		}),
+	}
+}
+
+// Part is the part of a program that is [Service.Serve] over conn.
+func (s *Service) Part(conn *rpc.Conn) service.Part {
+	return func(ctx context.Context) error { return s.Serve(ctx, conn) }
+}
+
+// Checks are what a program needs that serves over conn.
+func (s *Service) Checks(conn *rpc.Conn) []service.Check {
+	return []service.Check{
+		{Name: "database", Ready: s.Ready},
+		{Name: "amqp", Ready: func(context.Context) error { return conn.Ready() }},
+	}
+}
+
+// Serve brings the tables up to date, waiting for the database, then serves and
+// relays over conn until ctx ends.
+func (s *Service) Serve(ctx context.Context, conn *rpc.Conn) error {
+	if err := s.store.Migrate(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // stopped while it waited for the database
+		}
+		return err
+	}
+	s.serving.Store(true)
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return conn.Serve(running, s.Routes()...) })
+	group.Go(func() error { return s.relay.Relay(running, conn) })
+	group.Go(func() error { return s.store.Sweep(running) })
+	return group.Wait()
+}
+
+var errStarting = errors.New("the tables are not up to date yet")
+
+// Ready returns nil when the database answers and its tables are up to date.
+func (s *Service) Ready(ctx context.Context) error {
+	if err := s.store.Ready(ctx); err != nil {
+		return err
+	}
+	if !s.serving.Load() {
+		return errStarting
+	}
+	return nil
+}
+
+// status handles student.status.
+func (s *Service) status(ctx context.Context, req studentapi.StatusRequest) (studentapi.StatusReply, error) {
+	p, err := s.store.Progress(ctx, req.StudentID)
+	if err != nil {
+		return studentapi.StatusReply{}, atEdge(err)
+	}
+	return studentapi.StatusReply{
+		StudentID: req.StudentID, Registered: &p.Registered, Enrolled: p.Enrolled, Emailed: p.Emailed,
+	}, nil
+}
+
+// finish handles the event that tells that the cast with key was done. A key of
+// somebody else's cast is no business of this service.
+func (s *Service) finish(ctx context.Context, target, key string, at time.Time) error {
+	id, of, ok := parseKey(key)
+	if !ok || of != target {
+		s.log.DebugContext(ctx, "event of a foreign cast", slog.String("target", target))
+		return nil
+	}
+	if at.IsZero() {
+		at = time.Now()
+	}
+	if err := s.store.Finish(ctx, id, target, at); err != nil {
+		return fmt.Errorf("finish %s: %w", target, err)
+	}
+	return nil
+}
+
+// atEdge gives the failures of a store their codes. What it does not know stays
+// internal.
+func atEdge(err error) error {
+	switch {
+	case errors.Is(err, ErrNoStudent):
+		return rpc.Errorf(rpc.NotFound, "there is no student with this ID").Because("no_such_student")
+	case errors.Is(err, ErrKeyReused):
+		return rpc.Errorf(rpc.InvalidArgument, "the idempotency key was used for another request").Because("idempotency_key_reused")
+	case errors.Is(err, ErrKeyInFlight):
+		return rpc.Errorf(rpc.Aborted, "the first request with this idempotency key is still being worked on").
+			Because("idempotency_key_in_flight").After(time.Second)
+	case sqldb.IsDown(err):
+		return rpc.Errorf(rpc.Unavailable, "the registrations cannot be reached: %w", err)
+	}
+	return err
+}
