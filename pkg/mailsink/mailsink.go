@@ -72,6 +72,7 @@ type Sink struct {
 	store       *store
 	faults      *faults
 	connections atomic.Int64
+	open        atomic.Int64
 }
 
 // New returns an empty sink.
@@ -101,6 +102,9 @@ func (s *Sink) Count() int64 { return s.store.count() }
 
 // Connections returns how many connections have been accepted.
 func (s *Sink) Connections() int64 { return s.connections.Load() }
+
+// Open returns how many connections have said EHLO and are not closed.
+func (s *Sink) Open() int64 { return s.open.Load() }
 
 // Wait returns the oldest kept mail for which match is true, as soon as there
 // is one, and the error of ctx when there is none until it ends.

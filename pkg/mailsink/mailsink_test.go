@@ -75,8 +75,8 @@ func TestMessages(t *testing.T) {
 	if m.Text != "first\n" || m.Lang != "en" || m.To != "a@x.th" || m.From != "from@x.th" || m.TLS || m.User != "" {
 		t.Errorf("Message = %+v", m)
 	}
-	if all := sink.Messages(""); len(all) != 3 || sink.Count() != 3 || sink.Connections() != 1 {
-		t.Errorf("%d messages, count %d, %d connections", len(all), sink.Count(), sink.Connections())
+	if all := sink.Messages(""); len(all) != 3 || sink.Count() != 3 || sink.Connections() != 1 || sink.Open() != 1 {
+		t.Errorf("%d messages, count %d, %d connections, %d open", len(all), sink.Count(), sink.Connections(), sink.Open())
 	}
 	if _, ok := sink.Message(4); ok {
 		t.Error("a message 4 is there, want three")

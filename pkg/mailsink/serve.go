@@ -80,6 +80,7 @@ func (srv *server) greet(c *smtp.Conn) (smtp.Session, error) {
 		return nil, errStop
 	}
 	srv.sessions[sess] = false
+	srv.sink.open.Add(1)
 	return sess, nil
 }
 
@@ -110,6 +111,7 @@ func (srv *server) leave(sess *session) {
 		return
 	}
 	delete(srv.sessions, sess)
+	srv.sink.open.Add(-1)
 	if srv.stopped && len(srv.sessions) == 0 {
 		close(srv.empty)
 	}

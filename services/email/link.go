@@ -1,0 +1,163 @@
+package email
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
+)
+
+// link is one connection to the mail server, greeted and logged in.
+type link struct {
+	conn   net.Conn
+	smtp   *smtp.Client
+	broken bool        // not fit for another mail
+	expiry *time.Timer // while it is idle
+}
+
+// dial opens a link.
+func (s mailServer) dial(ctx context.Context) (*link, error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{conn: conn}
+	done := l.guard(ctx)
+	err = s.greet(ctx, l)
+	done()
+	if err != nil || l.broken {
+		_ = l.conn.Close() // it may be closed already
+		return nil, because(ctx, err)
+	}
+	return l, nil
+}
+
+func (s mailServer) connect(ctx context.Context) (net.Conn, error) {
+	addr := net.JoinHostPort(s.host, strconv.Itoa(s.port))
+	if s.encryption == implicit {
+		return (&tls.Dialer{Config: s.tls}).DialContext(ctx, "tcp", addr)
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", addr)
+}
+
+// greet encrypts and logs in as SMTP_URL says. The library is handed the open
+// connection, because it would not close its own after a failure.
+func (s mailServer) greet(ctx context.Context, l *link) error {
+	given := func(context.Context, string, string) (net.Conn, error) { return l.conn, nil }
+	client, err := mail.NewClient(s.host, append(s.options(), mail.WithDialContextFunc(given))...)
+	if err != nil {
+		return fmt.Errorf("prepare a connection: %w", err)
+	}
+	if l.smtp, err = client.DialToSMTPClientWithContext(ctx); err != nil {
+		return answered("greeting and login", err)
+	}
+	return l.conn.SetDeadline(time.Time{}) // from here on the context decides
+}
+
+func (s mailServer) options() []mail.Option {
+	policy := map[encryption]mail.TLSPolicy{
+		plaintext: mail.NoTLS,
+		startTLS:  mail.TLSMandatory,
+		implicit:  mail.TLSOpportunistic, // it is encrypted already
+	}
+	options := []mail.Option{
+		mail.WithPort(s.port),
+		mail.WithTLSConfig(s.tls),
+		mail.WithTLSPolicy(policy[s.encryption]),
+		mail.WithoutSMTPUTF8(), // all addresses are ASCII
+	}
+	if s.user == "" {
+		return options
+	}
+	method := mail.SMTPAuthAutoDiscover
+	if s.encryption == plaintext { // to loopback alone
+		method = mail.SMTPAuthPlainNoEnc
+	}
+	return append(options, mail.WithSMTPAuth(method), mail.WithUsername(s.user), mail.WithPassword(s.password))
+}
+
+// send hands a mail over. The check of its life comes last before DATA.
+func (l *link) send(ctx context.Context, from string, m Mail, message *mail.Msg) error {
+	done := l.guard(ctx)
+	err := l.transact(from, m, message)
+	done()
+	l.broken = l.broken || !usable(err)
+	if err != nil {
+		return because(ctx, err)
+	}
+	return nil
+}
+
+func (l *link) transact(from string, m Mail, message *mail.Msg) error {
+	if err := l.smtp.Mail("<" + from + ">"); err != nil {
+		return judged("MAIL", err)
+	}
+	if err := l.smtp.Rcpt("<" + m.To + ">"); err != nil {
+		return judged("RCPT", err)
+	}
+	if !m.Expires.IsZero() && !time.Now().Before(m.Expires) {
+		return ErrExpired
+	}
+	body, err := l.smtp.Data()
+	if err != nil {
+		return judged("DATA", err)
+	}
+	if _, err := message.WriteTo(body); err != nil {
+		return fmt.Errorf("write the mail: %w", err)
+	}
+	return judged("end of DATA", body.Close())
+}
+
+// reset makes the link ready for the next mail, and tells whether it lives.
+func (l *link) reset(ctx context.Context) error {
+	done := l.guard(ctx)
+	err := l.smtp.Reset()
+	done()
+	if err != nil || l.broken {
+		return because(ctx, err)
+	}
+	return nil
+}
+
+// guard closes the connection when ctx ends, which ends whatever waits for the
+// server. The caller calls done when it waits no longer.
+func (l *link) guard(ctx context.Context) (done func()) {
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = l.conn.Close() // the waiting call reports that it is closed
+		close(closed)
+	})
+	return func() {
+		if !stop() {
+			<-closed
+			l.broken = true
+		}
+	}
+}
+
+// because adds the end of ctx to err, which it brought about.
+func because(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	switch {
+	case cause == nil:
+		return err
+	case err == nil:
+		return cause
+	}
+	return fmt.Errorf("%w: %w", cause, err)
+}
+
+// quit says good-bye, when ctx leaves the time for it, and closes.
+func (l *link) quit(ctx context.Context) {
+	if !l.broken {
+		done := l.guard(ctx)
+		_ = l.smtp.Quit() // an answer would change nothing
+		done()
+	}
+	_ = l.conn.Close()
+}

@@ -1,0 +1,96 @@
+package email
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	netmail "net/mail"
+	"sync/atomic"
+	"time"
+
+	"github.com/wneessen/go-mail"
+)
+
+// SMTP is a [Sender] to one mail server. It keeps connections open between
+// mails, since a greeting, a handshake and a login cost more than a mail. An
+// attempt ends with its context, at whatever step it is.
+type SMTP struct {
+	from *netmail.Address
+	pool *pool
+	used atomic.Int64 // when the server last answered well, in Unix seconds
+}
+
+// probeAfter is how old an answer of the mail server may be for [SMTP.Ready] to
+// rely on it.
+const probeAfter = time.Minute
+
+// NewSMTP returns a sender. It does not connect; the error is about the
+// settings.
+func NewSMTP(cfg Config) (*SMTP, error) {
+	server, err := parseServer(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("SMTP_URL %w", err)
+	}
+	from, err := cfg.from()
+	if err != nil {
+		return nil, fmt.Errorf("MAIL_FROM %w", err)
+	}
+	return &SMTP{from: from, pool: newPool(cfg.Connections, cfg.Idle, server.dial)}, nil
+}
+
+// Send implements [Sender].
+func (s *SMTP) Send(ctx context.Context, m Mail) error {
+	message, err := s.message(m)
+	if err != nil {
+		return err
+	}
+	l, err := s.pool.get(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the mail server: %w", err)
+	}
+	err = l.send(ctx, s.from.Address, m, message)
+	s.pool.put(ctx, l)
+	if err != nil {
+		return fmt.Errorf("hand over a mail: %w", err)
+	}
+	s.used.Store(time.Now().Unix())
+	return nil
+}
+
+// Ready implements [Sender]. An answer of the last minute will do; else it asks.
+func (s *SMTP) Ready(ctx context.Context) error {
+	if time.Since(time.Unix(s.used.Load(), 0)) < probeAfter {
+		return nil
+	}
+	l, err := s.pool.get(ctx)
+	if err != nil {
+		return err
+	}
+	s.pool.put(ctx, l)
+	s.used.Store(time.Now().Unix())
+	return nil
+}
+
+// Close closes the connections that are idle; the others close after their
+// mail.
+func (s *SMTP) Close() { s.pool.close() }
+
+// message writes m as multipart text and HTML.
+func (s *SMTP) message(m Mail) (*mail.Msg, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	message := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	message.FromMailAddress(s.from)
+	if err := message.To(m.To); err != nil {
+		return nil, errors.Join(ErrUnsafe, err)
+	}
+	message.SetDate()
+	message.SetMessageIDWithValue(m.MessageID)
+	message.Subject(m.Subject)
+	message.SetGenHeader(mail.HeaderContentLang, m.Language)
+	message.SetGenHeader("Auto-Submitted", "auto-generated")
+	message.SetBodyString(mail.TypeTextPlain, m.Text)
+	message.AddAlternativeString(mail.TypeTextHTML, m.HTML)
+	return message, nil
+}
