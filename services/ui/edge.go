@@ -1,0 +1,104 @@
+package ui
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
+	"matriq/pkg/rpc"
+)
+
+// policy lets a page load this site's own stylesheet, script and pictures, send
+// forms here, and nothing else.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; " +
+	"img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// traced begins a trace. One that a stranger sends is linked, not continued.
+func traced(next http.Handler) http.Handler {
+	return otelhttp.NewHandler(next, "ui", otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
+}
+
+var saneID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// identify says who asks, who answers, and what the answer may do.
+func (u *UI) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		meta := rpc.Meta{RequestID: r.Header.Get("X-Request-ID")}
+		if !saneID.MatchString(meta.RequestID) {
+			meta.RequestID = rand.Text()
+		}
+		if addr := u.cfg.TrustedProxies.Of(r); addr.IsValid() {
+			meta.ClientIP = addr.String()
+		}
+		h := w.Header()
+		h.Set("X-Request-ID", meta.RequestID)
+		h.Set("X-Served-By", u.instance)
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if u.cfg.secure() {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r.WithContext(rpc.WithMeta(r.Context(), meta)))
+	})
+}
+
+// recover turns a panic into a page.
+func (u *UI) recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch cause := recover(); cause {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(cause)
+			default:
+				u.log.ErrorContext(r.Context(), "panic in a handler",
+					slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
+				u.tell(w, r, problemInternal)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// checkHost refuses requests that were meant for another host.
+func (u *UI) checkHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !u.cfg.allows(r.Host) {
+			u.tell(w, r, problem{status: http.StatusMisdirectedRequest, name: "host"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// allows is true for the names of the configuration, whatever the port. A site
+// on this machine may be called by any of this machine's names.
+func (c Config) allows(host string) bool {
+	name, public := hostName(host), hostName(c.origin().Host)
+	return name == public || isLoopback(name) && isLoopback(public) ||
+		slices.ContainsFunc(c.AllowedHosts, func(allowed string) bool {
+			return hostName(strings.TrimSpace(allowed)) == name
+		})
+}
+
+// newCSRF refuses forms that another site sends. Browsers that say nothing of
+// the site are judged by Origin; what sends neither is no browser.
+func (u *UI) newCSRF() (*http.CrossOriginProtection, error) {
+	p := http.NewCrossOriginProtection()
+	origin := u.cfg.origin()
+	if err := p.AddTrustedOrigin(origin.Scheme + "://" + origin.Host); err != nil {
+		return nil, err
+	}
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u.tell(w, r, problem{status: http.StatusForbidden, name: "origin"})
+	}))
+	return p, nil
+}

@@ -1,0 +1,196 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
+	"matriq/pkg/api/restapi"
+)
+
+const (
+	maxReply     = 64 << 10
+	dialTimeout  = 2 * time.Second
+	idleTimeout  = 30 * time.Second
+	maxIdleConns = 256 // for each gateway: a rush must not spend its time on handshakes
+)
+
+// Gateways is the REST client of both gateways. A gateway that is being replaced
+// is not noticed: see [retry.go].
+type Gateways struct {
+	otp, register endpoint
+	http          *http.Client
+	timeout       time.Duration
+}
+
+// endpoint is a gateway's address and the credential it asks for, kept apart so
+// that no error and no log can show the two together.
+type endpoint struct {
+	base           url.URL
+	user, password string
+}
+
+// on is for whom a call is made; it travels as headers.
+type on struct {
+	clientIP, requestID string
+	lang                lang
+}
+
+// NewGateways returns a client; it connects at the first call.
+func NewGateways(cfg Config) (*Gateways, error) {
+	otp, err := newEndpoint(cfg.OTPURL)
+	if err != nil {
+		return nil, fmt.Errorf("OTP_URL %w", err)
+	}
+	register, err := newEndpoint(cfg.RegisterURL)
+	if err != nil {
+		return nil, fmt.Errorf("REGISTER_URL %w", err)
+	}
+	return &Gateways{otp: otp, register: register, http: newHTTPClient(), timeout: cfg.GatewayTimeout}, nil
+}
+
+func newHTTPClient() *http.Client {
+	transport := &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: idleTimeout}).DialContext,
+		TLSHandshakeTimeout: dialTimeout,
+		MaxIdleConnsPerHost: maxIdleConns,
+		IdleConnTimeout:     idleTimeout,
+		ForceAttemptHTTP2:   true,
+	}
+	return &http.Client{
+		Transport: otelhttp.NewTransport(transport),
+		// The gateways never redirect; who does is not one of them.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// newEndpoint's errors do not repeat raw, which holds a password.
+func newEndpoint(raw string) (endpoint, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return endpoint{}, errors.New("is no URL")
+	}
+	e := endpoint{user: u.User.Username()}
+	e.password, _ = u.User.Password()
+	if e.user == "" || e.password == "" {
+		return endpoint{}, errors.New("has no client's name and password")
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	e.base = *u
+	return e, nil
+}
+
+// Close closes the idle connections.
+func (g *Gateways) Close() { g.http.CloseIdleConnections() }
+
+// askCode asks for a code. A repeat withdraws the code before, so that it is
+// repeated only while nothing was sent.
+func (g *Gateways) askCode(ctx context.Context, who on, email string) (restapi.GetOTPReply, error) {
+	c := call{to: g.otp, method: http.MethodPost, path: restapi.PathGetOTP, body: restapi.GetOTPRequest{Email: email}}
+	return do[restapi.GetOTPReply](ctx, g, who, c)
+}
+
+// prove tries a code. It spends a guess, so that it is repeated only while
+// nothing was sent.
+func (g *Gateways) prove(ctx context.Context, who on, email, code string) (restapi.AuthenReply, error) {
+	c := call{to: g.otp, method: http.MethodPost, path: restapi.PathAuthen, body: restapi.AuthenRequest{Email: email, OTP: code}}
+	return do[restapi.AuthenReply](ctx, g, who, c)
+}
+
+// registerStudent registers; the same key gets the same answer.
+func (g *Gateways) registerStudent(ctx context.Context, who on, key string, req restapi.RegisterRequest) (restapi.RegisterReply, error) {
+	c := call{to: g.register, method: http.MethodPost, path: restapi.PathRegister, body: req, key: key, idempotent: true}
+	return do[restapi.RegisterReply](ctx, g, who, c)
+}
+
+// progress tells how far a registration has come.
+func (g *Gateways) progress(ctx context.Context, who on, studentID int64) (restapi.ProgressReply, error) {
+	path := strings.ReplaceAll(restapi.PathProgress, "{studentID}", strconv.FormatInt(studentID, 10))
+	c := call{to: g.register, method: http.MethodGet, path: path, idempotent: true}
+	return do[restapi.ProgressReply](ctx, g, who, c)
+}
+
+// call is one call of a gateway.
+type call struct {
+	to           endpoint
+	method, path string
+	body         any
+	key          string
+	idempotent   bool
+}
+
+// do makes c, within the client's timeout, and decodes its answer.
+func do[Reply any](ctx context.Context, g *Gateways, who on, c call) (Reply, error) {
+	var reply Reply
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	data, err := g.repeat(ctx, who, c)
+	if err != nil {
+		return reply, fmt.Errorf("%s %s: %w", c.method, c.path, err)
+	}
+	if err := json.Unmarshal(data, &reply); err != nil {
+		return reply, fmt.Errorf("%s %s: %w: answer: %w", c.method, c.path, errUnavailable, err)
+	}
+	return reply, nil
+}
+
+// once sends c and returns the body of a good answer; any other is a [*refusal].
+func (g *Gateways) once(ctx context.Context, who on, c call) ([]byte, error) {
+	req, err := c.request(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	res, err := g.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
+	if err != nil {
+		return nil, fmt.Errorf("%w: read answer: %w", errUnavailable, err)
+	}
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated {
+		return nil, newRefusal(res, data)
+	}
+	return data, nil
+}
+
+func (c call) request(ctx context.Context, who on) (*http.Request, error) {
+	var body io.Reader
+	if c.body != nil {
+		data, err := json.Marshal(c.body)
+		if err != nil {
+			return nil, fmt.Errorf("write body: %w", err)
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, c.to.base.JoinPath(c.path).String(), body)
+	if err != nil {
+		return nil, err
+	}
+	req.SetBasicAuth(c.to.user, c.to.password)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept-Language", string(who.lang))
+	req.Header.Set("X-Request-ID", who.requestID)
+	if who.clientIP != "" {
+		req.Header.Set("X-Forwarded-For", who.clientIP)
+	}
+	if c.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.key != "" {
+		req.Header.Set("Idempotency-Key", c.key)
+	}
+	return req, nil
+}

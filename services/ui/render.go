@@ -1,0 +1,147 @@
+package ui
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// voice is the pages in one language.
+type voice struct {
+	lang      lang
+	site      string
+	messages  catalogue
+	templates map[string]*template.Template
+}
+
+// templateNames are the pages; each fills the layout. The part called progress
+// also stands alone.
+func templateNames() []string {
+	return []string{"start", "code", "names", "done", "busy", "problem"}
+}
+
+func (u *UI) newVoices() (map[lang]*voice, error) {
+	sites := map[lang]string{thai: u.cfg.SiteNameTH, english: u.cfg.SiteNameEN}
+	voices := map[lang]*voice{}
+	for _, l := range languages() {
+		messages, err := readCatalogue(l)
+		if err != nil {
+			return nil, err
+		}
+		v := &voice{lang: l, site: sites[l], messages: messages, templates: map[string]*template.Template{}}
+		if err := u.parse(v); err != nil {
+			return nil, err
+		}
+		voices[l] = v
+	}
+	return voices, nil
+}
+
+func (u *UI) parse(v *voice) error {
+	layout, err := template.New("layout").Funcs(u.funcs(v)).
+		ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return err
+	}
+	for _, name := range templateNames() {
+		t, err := layout.Clone()
+		if err != nil {
+			return err
+		}
+		if v.templates[name], err = t.ParseFS(templateFiles, "templates/"+name+".html"); err != nil {
+			return err
+		}
+	}
+	v.templates["progress"] = layout.Lookup("progress")
+	return nil
+}
+
+// funcs are what templates call.
+func (u *UI) funcs(v *voice) template.FuncMap {
+	replica := ""
+	if u.cfg.ShowReplica {
+		replica = u.instance
+	}
+	return template.FuncMap{
+		"t":         v.messages.text,
+		"fault":     v.faultText,
+		"countdown": v.countdown,
+		"asset":     u.assets.url,
+		"stepName":  func(s step) string { return v.messages.text("step." + strconv.Itoa(int(s)+1)) },
+		"lang":      func() lang { return v.lang },
+		"site":      func() string { return v.site },
+		"replica":   func() string { return replica },
+		"number":    func(s step) int { return int(s) + 1 },
+		"future":    func(t time.Time) bool { return time.Now().Before(t) },
+	}
+}
+
+// faultText explains f in one sentence or two.
+func (v *voice) faultText(f fault, j journey) string {
+	left := ""
+	if j.Left != nil {
+		left = v.messages.text("fault.left", "left", strconv.Itoa(*j.Left))
+	}
+	key := "fault." + f.Reason
+	if f.Reason == reasonWrongCode && left != "" {
+		return v.messages.text(key) + " " + left
+	}
+	return v.messages.text(key, "wait", v.duration(time.Until(f.Until)))
+}
+
+// countdown is the message of key with a {wait} that the script counts down.
+// Without the script it says how long it was when the page was made.
+func (v *voice) countdown(key string, until time.Time) template.HTML {
+	left := time.Until(until)
+	span := fmt.Sprintf(`<span data-countdown="%d">%s</span>`, seconds(left), template.HTMLEscapeString(v.duration(left)))
+	text := template.HTMLEscapeString(v.messages.text(key))
+	//nolint:gosec // G203: the message is escaped, and the span is made of a number and an escaped text
+	return template.HTML(catalogue{key: text}.text(key, "wait", span))
+}
+
+// duration says d in one unit, never one of it: the texts need no singular.
+func (v *voice) duration(d time.Duration) string {
+	n, unit := max(2, seconds(d)), "unit.seconds"
+	switch {
+	case n >= 5400:
+		n, unit = (n+3599)/3600, "unit.hours"
+	case n >= 90:
+		n, unit = (n+59)/60, "unit.minutes"
+	}
+	return v.messages.text(unit, "n", strconv.Itoa(n))
+}
+
+// bytes renders a page whole, so that nothing is sent of one that fails.
+func (u *UI) bytes(l lang, name string, p page) ([]byte, error) {
+	v := u.voices[l]
+	var b bytes.Buffer
+	root := "layout"
+	if name == "progress" {
+		root = name
+	}
+	if err := v.templates[name].ExecuteTemplate(&b, root, p); err != nil {
+		return nil, fmt.Errorf("render %s: %w", name, err)
+	}
+	return b.Bytes(), nil
+}
+
+func (u *UI) render(w http.ResponseWriter, l lang, status int, name string, p page) error {
+	body, err := u.bytes(l, name, p)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", typeHTML)
+	h.Set("Content-Language", string(l))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body) //nolint:errcheck,gosec // the client has gone: nobody is left to be told
+	return nil
+}

@@ -1,0 +1,144 @@
+package ui
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+)
+
+// journeyKey is the one value in a session.
+const journeyKey = "journey"
+
+// sessions finds and keeps journeys by the cookie.
+//
+// scs's own middleware is not used: with an idle time it writes the session and
+// the cookie at the end of every request, also of one that only looked. A poll
+// that was under way while the person proved the address would then bring the
+// old session back and put its cookie over the new one. Here a GET writes
+// nothing: Redis starts the idle time anew when it is read, and the cookie has
+// no time of its own.
+type sessions struct {
+	manager *scs.SessionManager
+	store   *store
+}
+
+func newSessions(s *store, cfg Config) *sessions {
+	m := scs.New()
+	m.Store = s
+	m.IdleTimeout = cfg.SessionIdle
+	m.Lifetime = cfg.SessionLifetime
+	m.Cookie.Name = "sid"
+	if cfg.secure() {
+		m.Cookie.Name = "__Host-sid"
+		m.Cookie.Secure = true
+	}
+	m.Cookie.HttpOnly = true
+	m.Cookie.SameSite = http.SameSiteLaxMode
+	m.Cookie.Path = "/"
+	m.Cookie.Persist = false
+	return &sessions{manager: m, store: s}
+}
+
+// session is the one of a request, found or not. Its context is scs's.
+type session struct {
+	all *sessions
+	ctx context.Context //nolint:containedctx // scs keeps a session's data in a context
+	// cookie is true when the browser sent one, whether or not it still counts.
+	cookie bool
+	found  bool
+}
+
+// open finds the session of r. It makes none.
+func (s *sessions) open(r *http.Request) (*session, journey, error) {
+	none := &session{all: s}
+	token := ""
+	if c, err := r.Cookie(s.manager.Cookie.Name); err == nil {
+		token, none.cookie = c.Value, true
+	}
+	ctx, err := s.manager.Load(r.Context(), token)
+	if err != nil && !errors.Is(err, errStore) {
+		ctx, err = s.manager.Load(r.Context(), "") // of a version that is no more: as if it had ended
+	}
+	if err != nil {
+		return nil, journey{}, err
+	}
+	none.ctx = ctx
+	data := s.manager.GetBytes(ctx, journeyKey)
+	// Reading starts the idle time anew; the end of its life a session knows
+	// itself.
+	if len(data) == 0 || !time.Now().Before(s.manager.Deadline(ctx)) {
+		return none, journey{}, nil
+	}
+	var j journey
+	none.found = json.Unmarshal(data, &j) == nil
+	return none, j, nil
+}
+
+// save keeps j under the token that the browser has. A session that has gone
+// meanwhile stays gone, and whatever cookie the browser holds by now decides
+// where the person is.
+func (s *session) save(j journey) error {
+	data, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("write journey: %w", err)
+	}
+	m := s.all.manager
+	deadline := m.Deadline(s.ctx)
+	encoded, err := m.Codec.Encode(deadline, map[string]any{journeyKey: data})
+	if err != nil {
+		return fmt.Errorf("write session: %w", err)
+	}
+	life := min(m.IdleTimeout, time.Until(deadline))
+	if life <= 0 {
+		return nil
+	}
+	return s.all.store.replace(s.ctx, m.Token(s.ctx), encoded, life)
+}
+
+// begin keeps j in a session with a new token and its whole life ahead.
+func (s *session) begin(w http.ResponseWriter, j journey) error {
+	return s.move(w, j, time.Now().Add(s.all.manager.Lifetime))
+}
+
+// renew keeps j under a new token; the session ends when it would have ended.
+func (s *session) renew(w http.ResponseWriter, j journey) error {
+	return s.move(w, j, s.all.manager.Deadline(s.ctx))
+}
+
+func (s *session) move(w http.ResponseWriter, j journey, end time.Time) error {
+	data, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("write journey: %w", err)
+	}
+	m := s.all.manager
+	if err := m.RenewToken(s.ctx); err != nil {
+		return err
+	}
+	m.SetDeadline(s.ctx, end)
+	m.Put(s.ctx, journeyKey, data)
+	token, expiry, err := m.Commit(s.ctx)
+	if err != nil {
+		return err
+	}
+	m.WriteSessionCookie(s.ctx, w, token, expiry)
+	s.found = true
+	return nil
+}
+
+// end destroys the session and takes the cookie back.
+func (s *session) end(w http.ResponseWriter) error {
+	if !s.found {
+		return nil
+	}
+	if err := s.all.manager.Destroy(s.ctx); err != nil {
+		return err
+	}
+	s.all.manager.WriteSessionCookie(s.ctx, w, "", time.Time{})
+	s.found = false
+	return nil
+}
