@@ -95,6 +95,9 @@ type Problem struct {
 	RequestID string `json:"request_id,omitempty"`
 	// RetryAfter repeats the header of a 429 or 503, in seconds.
 	RetryAfter int `json:"retry_after,omitempty"`
+	// Report is what an import had done when it failed. Whoever repeats it finds
+	// those addresses present.
+	Report *ImportReply `json:"report,omitempty"`
 }
 
 // ProblemTypePrefix stands before the reason in [Problem.Type].

@@ -1,0 +1,222 @@
+package otpgateway_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"matriq/pkg/api/otpapi"
+	"matriq/pkg/rpc"
+)
+
+const jsonType = "application/json"
+
+var code = otpapi.SealedCode{Sealed: "v1.k1.c2VhbGVk", Ref: "KTM", ExpiresIn: 600, ResendAfter: 60}
+
+func TestGetOTP(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
+		"otp.create": fixed(otpapi.CreateReply{Eligible: true, Code: code}), "email_otp.send": fixed(nil),
+	})
+	before := time.Now()
+	w := d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
+	wantBody(t, w, `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
+	if got := d.bus.targets(); got != "otp.create email_otp.send" {
+		t.Fatalf("sent %s", got)
+	}
+	cast := d.bus.sent[1]
+	want := `{"args":[{"sealed":"v1.k1.c2VhbGVk","ref":"KTM","expires_in":600,"resend_after":60},"a@x.th"],"kwargs":{}}`
+	if string(cast.Body) != want {
+		t.Errorf("cast = %s, want %s", cast.Body, want)
+	}
+	if life := cast.Deadline.Sub(before); life < 600*time.Second || life > 610*time.Second {
+		t.Errorf("the order for the mail lives %v, want 10m", life)
+	}
+	if cast.Meta.RequestID != w.Header().Get("X-Request-Id") || cast.Meta.ClientIP != "192.0.2.1" {
+		t.Errorf("meta = %+v", cast.Meta)
+	}
+}
+
+// With disclosure alone otp says 0, and nothing is mailed.
+func TestGetOTP_NotEligible(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){"otp.create": fixed(0)})
+	wantBody(t, d.post(t, "/getotp/", jsonType, `{"email":"a@x.th"}`), `{"results":"0"}`)
+	if got := d.bus.targets(); got != "otp.create" {
+		t.Errorf("sent %s, want otp.create alone", got)
+	}
+}
+
+func TestGetOTP_NeverTellsTheEnvelope(t *testing.T) {
+	t.Parallel()
+	gone := rpc.Errorf(rpc.Unavailable, "the broker is gone")
+	for name, send := range map[string]func([]json.RawMessage) (any, error){"mailed": fixed(nil), "not mailed": failing(gone)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
+				"otp.create": fixed(otpapi.CreateReply{Eligible: true, Code: code}), "email_otp.send": send,
+			})
+			w := d.post(t, "/getotp", jsonType, `{"email":"someone@x.th"}`)
+			if strings.Contains(w.Body.String(), "c2VhbGVk") || strings.Contains(d.log.String(), "c2VhbGVk") {
+				t.Errorf("the envelope leaked: %s %s", w.Body, d.log)
+			}
+			if strings.Contains(d.log.String(), "someone@x.th") {
+				t.Errorf("the log has the address: %s", d.log)
+			}
+		})
+	}
+}
+
+// A cast that may have been stored is sent again under the same key, so that
+// one mail goes out.
+func TestGetOTP_RepeatsTheCastUnderTheSameKey(t *testing.T) {
+	t.Parallel()
+	attempts := 0
+	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
+		"otp.create": fixed(otpapi.CreateReply{Eligible: true, Code: code}),
+		"email_otp.send": func([]json.RawMessage) (any, error) {
+			if attempts++; attempts == 1 {
+				return nil, rpc.Errorf(rpc.Unavailable, "the connection was lost")
+			}
+			return nil, nil
+		},
+	})
+	wantBody(t, d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`), `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
+	if got := d.bus.targets(); got != "otp.create email_otp.send email_otp.send" {
+		t.Fatalf("sent %s", got)
+	}
+	if first, second := d.bus.sent[1].Key, d.bus.sent[2].Key; first == "" || first != second {
+		t.Errorf("keys %q and %q, want the same", first, second)
+	}
+}
+
+// Every code has a mail of its own.
+func TestGetOTP_KeysDiffer(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
+		"otp.create": fixed(otpapi.CreateReply{Eligible: true, Code: code}), "email_otp.send": fixed(nil),
+	})
+	d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
+	d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
+	if d.bus.sent[1].Key == d.bus.sent[3].Key {
+		t.Error("two codes were mailed under one key")
+	}
+}
+
+// Whoever cannot be mailed is told when to ask again: not before otp allows it.
+// The code is not withdrawn, since its mail may be under way after all.
+func TestGetOTP_NotMailed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
+		"otp.create":     fixed(otpapi.CreateReply{Eligible: true, Code: code}),
+		"email_otp.send": failing(errors.New("connection reset")),
+	})
+	w := d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
+	wantProblem(t, w, http.StatusServiceUnavailable, "unavailable")
+	if got := w.Header().Get("Retry-After"); got != "60" {
+		t.Errorf("Retry-After = %q, want 60", got)
+	}
+	if got := d.bus.targets(); got != "otp.create email_otp.send email_otp.send" {
+		t.Errorf("sent %s", got)
+	}
+	if got := strings.Count(d.log.String(), "connection reset"); got == 0 {
+		t.Error("the cause is not in the log")
+	}
+}
+
+func TestGetOTP_Failures(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err    error
+		status int
+		reason string
+		retry  string
+	}{
+		"no address":  {rpc.Errorf(rpc.InvalidArgument, "malformed").Because("bad_email"), 422, "bad_email", ""},
+		"too soon":    {rpc.Errorf(rpc.ResourceExhausted, "wait").Because("resend_too_soon").After(42 * time.Second), 429, "resend_too_soon", "42"},
+		"locked":      {rpc.Errorf(rpc.ResourceExhausted, "wait").Because("address_locked").After(time.Hour), 429, "address_locked", "3600"},
+		"store down":  {rpc.Errorf(rpc.Unavailable, "redis"), 503, "unavailable", "2"},
+		"out of time": {&rpc.Error{Code: rpc.DeadlineExceeded, Ran: rpc.RanMaybe}, 503, "unavailable", "2"},
+		"our fault":   {errors.New("oops"), 500, "internal", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, map[string]func([]json.RawMessage) (any, error){"otp.create": failing(tc.err)})
+			w := d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
+			wantProblem(t, w, tc.status, tc.reason)
+			if got := w.Header().Get("Retry-After"); got != tc.retry {
+				t.Errorf("Retry-After = %q, want %q", got, tc.retry)
+			}
+			if got := d.bus.targets(); got != "otp.create" {
+				t.Errorf("sent %s, want otp.create alone", got)
+			}
+		})
+	}
+}
+
+func TestAuthen(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer map[string]func([]json.RawMessage) (any, error)
+		want   string
+		sent   string
+	}{
+		"right": {
+			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(1)},
+			`{"results":1}`, "otp.authen",
+		},
+		"wrong": {
+			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(0), "otp.status": fixed(otpapi.StatusReply{AttemptsLeft: 3})},
+			`{"results":0,"attempts_left":3}`, "otp.authen otp.status",
+		},
+		"the last guess": {
+			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(0), "otp.status": fixed(otpapi.StatusReply{})},
+			`{"results":0,"attempts_left":0}`, "otp.authen otp.status",
+		},
+		"wrong, the rest unknown": {
+			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(0), "otp.status": failing(rpc.Errorf(rpc.Unavailable, "redis"))},
+			`{"results":0}`, "otp.authen otp.status",
+		},
+		"a number of tomorrow is no success": {
+			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(2), "otp.status": fixed(otpapi.StatusReply{AttemptsLeft: 1})},
+			`{"results":0,"attempts_left":1}`, "otp.authen otp.status",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, tc.answer)
+			wantBody(t, d.post(t, "/authen", jsonType, `{"email":"a@x.th","otp":"012345"}`), tc.want)
+			if got := d.bus.targets(); got != tc.sent {
+				t.Errorf("sent %s, want %s", got, tc.sent)
+			}
+			if body := string(d.bus.sent[0].Body); body != `{"args":["a@x.th","012345"],"kwargs":{}}` {
+				t.Errorf("otp.authen got %s", body)
+			}
+			if strings.Contains(d.log.String(), "012345") {
+				t.Errorf("the log has the code: %s", d.log)
+			}
+		})
+	}
+}
+
+func TestAuthen_Failures(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err    error
+		status int
+		reason string
+	}{
+		"no code":    {rpc.Errorf(rpc.InvalidArgument, "malformed").Because("bad_otp"), 422, "bad_otp"},
+		"locked":     {rpc.Errorf(rpc.ResourceExhausted, "wait").Because("address_locked"), 429, "address_locked"},
+		"store down": {rpc.Errorf(rpc.Unavailable, "redis"), 503, "unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, map[string]func([]json.RawMessage) (any, error){"otp.authen": failing(tc.err)})
+			wantProblem(t, d.post(t, "/authen", jsonType, `{"email":"a@x.th","otp":"012345"}`), tc.status, tc.reason)
+		})
+	}
+}

@@ -1,0 +1,47 @@
+// Package otpgateway serves the list of eligible addresses and the one-time
+// codes by REST, for the services otp and email.
+//
+// It holds nothing: every request becomes calls and casts, and any replica
+// serves any request. It never sees a code. What otp.create replies is sealed,
+// and goes on to the mail worker as it came; what a client sends to /authen goes
+// to otp and nowhere else.
+//
+// Not promised: that a mail has arrived when /getotp answers. The broker has
+// stored the order for it by then, with the end of the code's life as deadline.
+package otpgateway
+
+import (
+	"log/slog"
+	"net/http"
+
+	"matriq/pkg/rest"
+	"matriq/pkg/rpc"
+	"matriq/pkg/service"
+)
+
+// Bus is how the gateway reaches the workers. [*rpc.Conn] is one.
+type Bus interface {
+	rpc.Caller
+	rpc.Caster
+}
+
+// Gateway is the REST surface of otp.
+type Gateway struct {
+	bus Bus
+	cfg Config
+	log *slog.Logger
+	api *rest.API
+}
+
+// New returns a gateway that reaches the workers by bus.
+func New(bus Bus, cfg Config, env service.Env) *Gateway {
+	g := &Gateway{bus: bus, cfg: cfg, log: env.Log, api: rest.New(rest.About{
+		Title:       "Matriq: one-time codes",
+		Description: "Lists eligible addresses, mails one-time codes to them, and checks the codes.",
+	}, cfg.REST, env)}
+	g.routes()
+	return g
+}
+
+// Handler serves the surface with its description.
+func (g *Gateway) Handler() http.Handler { return g.api.Handler() }

@@ -1,0 +1,24 @@
+package registergateway
+
+import (
+	"matriq/pkg/rest"
+	"matriq/pkg/service"
+)
+
+// Config are the settings of the gateway.
+type Config struct {
+	AMQPURL   string `env:"AMQP_URL,required" secret:"true" desc:"the broker, amqp://user:password@host:5672/vhost"`
+	HTTPAddr  string `env:"HTTP_ADDR" envDefault:":7001" desc:"address of the REST API"`
+	AdminAddr string `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /readyz and /metrics; also where healthcheck asks"`
+	REST      rest.Config
+}
+
+// ReadConfig reads the settings and reports every fault at once.
+func ReadConfig(env service.Env) (Config, error) {
+	var cfg Config
+	err := env.Decode(&cfg)
+	return cfg, err
+}
+
+// Validate implements [service.Validator].
+func (c Config) Validate() []error { return c.REST.Faults(c.HTTPAddr) }

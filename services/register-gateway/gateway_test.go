@@ -1,0 +1,76 @@
+package registergateway_test
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"matriq/pkg/rest/resttest"
+	"matriq/pkg/service"
+	registergateway "matriq/services/register-gateway"
+)
+
+func TestDescription(t *testing.T) {
+	t.Parallel()
+	resttest.Description(t, newDesk(t, nil), map[string]string{"/register": "post", "/register/{studentID}": "get"})
+}
+
+// Whatever is refused at the edge reaches no worker.
+func TestRefusedBeforeAnyCall(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		method, path, body string
+		status             int
+		reason             string
+	}{
+		"a name as a number":  {"POST", "/register", `{"firstname":1,"lastname":"b","email":"a@x.th"}`, 422, "wrong_type"},
+		"a name that is null": {"POST", "/register", `{"firstname":null,"lastname":"b","email":"a@x.th"}`, 422, "wrong_type"},
+		"no last name":        {"POST", "/register", `{"firstname":"a","email":"a@x.th"}`, 422, "missing_field"},
+		"in another case":     {"POST", "/register", `{"firstName":"a","lastname":"b","email":"a@x.th"}`, 422, "unknown_field"},
+		"an ID of one's own":  {"POST", "/register", `{"firstname":"a","lastname":"b","email":"a@x.th","studentID":1}`, 422, "unknown_field"},
+		"the address twice":   {"POST", "/register", `{"firstname":"a","lastname":"b","email":"a@x.th","email":"b@x.th"}`, 400, "duplicate_key"},
+		"two bodies":          {"POST", "/register", goodBody + goodBody, 400, "bad_json"},
+		"too large":           {"POST", "/register", `{"firstname":"` + strings.Repeat("a", 4096) + `"}`, 413, "body_too_large"},
+		"a look":              {"GET", "/register", "", 405, "method_not_allowed"},
+		"a removal":           {"DELETE", "/register/69000001", "", 405, "method_not_allowed"},
+		"a change":            {"POST", "/register/69000001", goodBody, 405, "method_not_allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, nil)
+			wantProblem(t, d.answer(request(t, tc.method, tc.path, tc.body)), tc.status, tc.reason)
+			if got := d.bus.targets(); got != "" {
+				t.Errorf("sent %s, want nothing", got)
+			}
+		})
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	for path, method := range map[string]string{"/register": http.MethodPost, "/register/69000001": http.MethodGet} {
+		d := newDesk(t, nil)
+		r := request(t, method, path, goodBody)
+		r.SetBasicAuth("loader", "load my list please")
+		wantProblem(t, d.answer(r), http.StatusForbidden, "missing_scope")
+		r.Header.Del("Authorization")
+		w := d.answer(r)
+		wantProblem(t, w, http.StatusUnauthorized, "unauthenticated")
+		if w.Header().Get("WWW-Authenticate") == "" {
+			t.Error("no WWW-Authenticate")
+		}
+		if got := d.bus.targets(); got != "" {
+			t.Errorf("sent %s, want nothing", got)
+		}
+	}
+}
+
+func TestReadConfig_ReportsEverything(t *testing.T) {
+	t.Parallel()
+	env := service.NewEnv("register-gateway", map[string]string{"API_CLIENTS": "ui:devops101:register"}, slog.New(slog.DiscardHandler))
+	_, err := registergateway.ReadConfig(env)
+	if err == nil || !strings.Contains(err.Error(), "AMQP_URL") || !strings.Contains(err.Error(), "API_CLIENTS") {
+		t.Errorf("error = %v, want AMQP_URL and API_CLIENTS in it", err)
+	}
+}
