@@ -60,6 +60,11 @@ func (c *Conn) storeOnce(ctx context.Context, e *envelope) error {
 	case err := <-confirmed:
 		return err
 	case <-ctx.Done():
+	}
+	select {
+	case err := <-confirmed: // it knows better why
+		return err
+	default:
 		return &publishError{sent: true, err: ctx.Err()}
 	}
 }
