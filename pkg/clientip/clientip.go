@@ -80,7 +80,7 @@ func (t Trusted) Contains(addr netip.Addr) bool {
 // IPv4 in IPv6 becomes IPv4. The answer is invalid only for a request that has
 // no peer, as one made by hand in a test.
 func (t Trusted) Of(r *http.Request) netip.Addr {
-	hop := parseHop(r.RemoteAddr)
+	hop := Peer(r)
 	// Several header lines are one list: a proxy may append a line of its own.
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && t.Contains(hop); i-- {
@@ -92,6 +92,9 @@ func (t Trusted) Of(r *http.Request) netip.Addr {
 	}
 	return hop
 }
+
+// Peer returns the address at the other end of r's connection.
+func Peer(r *http.Request) netip.Addr { return parseHop(r.RemoteAddr) }
 
 // parseHop reads an address with or without a port and brackets.
 func parseHop(text string) netip.Addr {

@@ -33,12 +33,13 @@ func MariaDB(ctx context.Context, f *Folder) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(ctx, 1)
+	ports, err := claimPorts(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
-	node := mariaNode{dir: dir, port: ports[0], user: me.Username, password: rand.Text()}
+	node := mariaNode{dir: dir, port: ports.numbers[0], user: me.Username, password: rand.Text()}
 	return &Instance{
+		ports:   ports,
 		Name:    "mariadb",
 		URL:     node.dsn(),
 		command: command{path: server, args: node.args(), env: node.env(), dir: dir, log: node.file("mariadb.log")},

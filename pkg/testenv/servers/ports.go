@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -15,23 +16,56 @@ const (
 	lastPort  = 32000
 )
 
-// freePorts returns n ports of 127.0.0.1 that nobody listens on. They are not
-// held: whoever starts on one must bear losing it.
-func freePorts(ctx context.Context, n int) ([]int, error) {
-	var ports []int
+// ports are numbers of 127.0.0.1 that are an instance's own for as long as it
+// exists, also while it does not listen.
+type ports struct {
+	numbers []int
+	claims  []net.Listener
+}
+
+// claimPorts takes n ports that nobody listens on.
+//
+// A port is claimed by an abstract socket of its name, which one process at a
+// time can have and which goes with it: to listen on the port for a moment and
+// let it go would tell nothing of two that start together.
+func claimPorts(ctx context.Context, n int) (*ports, error) {
+	p := &ports{}
 	var config net.ListenConfig
 	for range 100 * n {
+		if len(p.numbers) == n {
+			return p, nil
+		}
 		port := firstPort + rand.IntN(lastPort-firstPort) //nolint:gosec // G404: not a secret
-		listener, err := config.Listen(ctx, "tcp", loopback(port))
+		claim, err := config.Listen(ctx, "unix", fmt.Sprintf("@matriq-port-%d", port))
 		if err != nil {
 			continue
 		}
-		defer listener.Close() //nolint:errcheck // nothing was sent
-		if ports = append(ports, port); len(ports) == n {
-			return ports, nil
+		p.claims = append(p.claims, claim)
+		if !served(ctx, port) {
+			p.numbers = append(p.numbers, port)
 		}
 	}
-	return nil, errors.New("no free port on 127.0.0.1")
+	return nil, errors.Join(errors.New("no free port on 127.0.0.1"), p.release())
+}
+
+// served tells whether somebody answers on the port.
+func served(ctx context.Context, port int) bool {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", loopback(port))
+	if err != nil {
+		return false
+	}
+	conn.Close() //nolint:errcheck,gosec // nothing was sent
+	return true
+}
+
+func (p *ports) release() error {
+	var errs []error
+	for _, claim := range p.claims {
+		errs = append(errs, claim.Close())
+	}
+	p.claims = nil
+	return errors.Join(errs...)
 }
 
 func loopback(port int) string {

@@ -46,15 +46,17 @@ func RabbitMQ(ctx context.Context, f *Folder) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(ctx, 4)
+	ports, err := claimPorts(ctx, 4)
 	if err != nil {
 		return nil, err
 	}
-	node := rabbitNode{dir: dir, amqp: ports[0], api: ports[1], dist: ports[2], epmd: ports[3], password: rand.Text()}
+	numbers := ports.numbers
+	node := rabbitNode{dir: dir, amqp: numbers[0], api: numbers[1], dist: numbers[2], epmd: numbers[3], password: rand.Text()}
 	if err := node.configure(); err != nil {
 		return nil, err
 	}
 	return &Instance{
+		ports:     ports,
 		Name:      "rabbitmq",
 		URL:       fmt.Sprintf("amqp://matriq:%s@%s/", node.password, loopback(node.amqp)),
 		API:       fmt.Sprintf("http://matriq:%s@%s", node.password, loopback(node.api)),

@@ -26,19 +26,20 @@ func Redis(ctx context.Context, f *Folder) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(ctx, 1)
+	ports, err := claimPorts(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
-	password := rand.Text()
-	url := fmt.Sprintf("redis://:%s@%s/0", password, loopback(ports[0]))
+	port, password := ports.numbers[0], rand.Text()
+	url := fmt.Sprintf("redis://:%s@%s/0", password, loopback(port))
 	config := filepath.Join(dir, "redis.conf")
-	if err := os.WriteFile(config, []byte(redisConfig(ports[0], password)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(redisConfig(port, password)), 0o600); err != nil {
 		return nil, err
 	}
 	return &Instance{
-		Name: "redis",
-		URL:  url,
+		ports: ports,
+		Name:  "redis",
+		URL:   url,
 		command: command{
 			path: server, args: []string{config}, dir: dir, log: filepath.Join(dir, "redis.log"),
 			env: []string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"},
@@ -62,7 +63,7 @@ func probeRedis(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	options.MaxRetries = -1
+	options.MaxRetries, options.DialerRetries = -1, 1
 	client := redis.NewClient(options)
 	defer client.Close() //nolint:errcheck // it was only asked whether it is there
 	return client.Ping(ctx).Err()

@@ -40,6 +40,7 @@ type Instance struct {
 	// API is the base URL of RabbitMQ's management API, with the credentials.
 	API string
 
+	ports   *ports
 	command command
 	// companion runs from the first start to the end: epmd, for RabbitMQ.
 	companion *command
@@ -142,7 +143,7 @@ func (i *Instance) signal(signal syscall.Signal) error {
 
 // Close kills the instance and all that belongs to it.
 func (i *Instance) Close() error {
-	err := i.Kill()
+	err := errors.Join(i.Kill(), i.ports.release())
 	if i.beside != nil {
 		err = errors.Join(err, i.beside.end(syscall.SIGKILL, stopTimeout))
 		i.beside = nil
