@@ -10,7 +10,8 @@ import (
 // Every limit holds up to its last millisecond and not at the moment itself.
 func TestStore_boundaries(t *testing.T) {
 	t.Parallel()
-	asks := func(d desk) bool {
+	asks := func(t *testing.T, d desk) bool {
+		t.Helper()
 		_, err := d.ask(t.Context(), right)
 		return err == nil
 	}
@@ -18,12 +19,16 @@ func TestStore_boundaries(t *testing.T) {
 		prepare func(*testing.T, desk)
 		after   time.Duration
 		// open tells whether what the limit forbids is possible.
-		open func(desk) bool
+		open func(*testing.T, desk) bool
 	}{
 		"a code's life": {
 			prepare: func(t *testing.T, d desk) { t.Helper(); d.mustAsk(t, right) },
 			after:   10 * time.Minute,
-			open:    func(d desk) bool { ok, err := d.guess(t.Context(), right); return err == nil && !ok },
+			open: func(t *testing.T, d desk) bool {
+				t.Helper()
+				ok, err := d.guess(t.Context(), right)
+				return err == nil && !ok
+			},
 		},
 		"the pause": {
 			prepare: func(t *testing.T, d desk) { t.Helper(); d.mustAsk(t, right) },
@@ -75,7 +80,7 @@ func TestStore_boundaries(t *testing.T) {
 				d.mustGuess(t, right, true)
 			},
 			after: 15 * time.Minute,
-			open:  func(d desk) bool { return !d.standing(t).Verified },
+			open:  func(t *testing.T, d desk) bool { t.Helper(); return !d.standing(t).Verified },
 		},
 		"the source": {
 			prepare: func(t *testing.T, d desk) {
@@ -87,7 +92,7 @@ func TestStore_boundaries(t *testing.T) {
 				}
 			},
 			after: 10 * time.Minute,
-			open:  func(d desk) bool { return askFrom(t, d, address()) == nil },
+			open:  func(t *testing.T, d desk) bool { t.Helper(); return askFrom(t, d, address()) == nil },
 		},
 	} {
 		for moment, want := range map[time.Duration]bool{c.after - time.Millisecond: false, c.after: true} {
@@ -97,7 +102,7 @@ func TestStore_boundaries(t *testing.T) {
 				d.list(t)
 				c.prepare(t, d)
 				d.move(t, moment)
-				if got := c.open(d); got != want {
+				if got := c.open(t, d); got != want {
 					t.Errorf("open is %v, want %v", got, want)
 				}
 			})

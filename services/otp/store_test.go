@@ -56,6 +56,7 @@ func TestStore(t *testing.T) {
 }
 
 func rightCodeWorksOnce(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	issued := d.mustAsk(t, right)
 	if issued.Kind != seal.Code || issued.Mailbox == d.who || issued.Ref != "BCD" {
@@ -77,6 +78,7 @@ func rightCodeWorksOnce(t *testing.T, d desk) {
 }
 
 func parallelRightCodes(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	d.mustAsk(t, right)
 	if n := succeed(t, 50, func(ctx context.Context) (bool, error) { return d.guess(ctx, right) }); n != 1 {
@@ -85,6 +87,7 @@ func parallelRightCodes(t *testing.T, d desk) {
 }
 
 func parallelGuesses(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	d.mustAsk(t, right)
 	if n := succeed(t, 500, func(ctx context.Context) (bool, error) { return d.guess(ctx, wrong) }); n != 0 {
@@ -123,6 +126,7 @@ func succeed(t *testing.T, n int, call func(context.Context) (bool, error)) int6
 }
 
 func sixthGuess(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	d.mustAsk(t, right)
 	for left := 4; left >= 0; left-- {
@@ -141,6 +145,7 @@ func sixthGuess(t *testing.T, d desk) {
 }
 
 func newestCode(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	d.mustAsk(t, right)
 	d.move(t, time.Minute)
@@ -150,6 +155,7 @@ func newestCode(t *testing.T, d desk) {
 }
 
 func codeExpires(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	d.mustAsk(t, right)
 	d.move(t, 10*time.Minute-slack)
@@ -164,6 +170,7 @@ func codeExpires(t *testing.T, d desk) {
 }
 
 func pauseDoubles(t *testing.T, d desk) {
+	t.Helper()
 	for _, pause := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute} {
 		if issued := d.mustAsk(t, right); issued.ResendAfter != pause {
 			t.Fatalf("resend after %v, want %v", issued.ResendAfter, pause)
@@ -176,6 +183,7 @@ func pauseDoubles(t *testing.T, d desk) {
 }
 
 func codesAnHour(t *testing.T, d desk) {
+	t.Helper()
 	for _, pause := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute} {
 		d.mustAsk(t, right)
 		d.move(t, pause)
@@ -191,6 +199,7 @@ func codesAnHour(t *testing.T, d desk) {
 }
 
 func codesADay(t *testing.T, d desk) {
+	t.Helper()
 	for range 10 {
 		d.mustAsk(t, right)
 		d.move(t, time.Hour)
@@ -205,6 +214,7 @@ func codesADay(t *testing.T, d desk) {
 }
 
 func failuresLock(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	for range 4 {
 		d.mustAsk(t, right)
@@ -225,6 +235,7 @@ func failuresLock(t *testing.T, d desk) {
 }
 
 func unlock(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	for range 4 {
 		d.mustAsk(t, right)
@@ -242,6 +253,7 @@ func unlock(t *testing.T, d desk) {
 }
 
 func sourceLimit(t *testing.T, d desk) {
+	t.Helper()
 	ask := func(who string) error {
 		_, err := d.Issue(t.Context(), otp.Ask{Address: who, Source: d.source, Digest: d.pepper.Digest(who, right), Refs: [2]string{"BCD", "FGH"}})
 		return err
@@ -263,6 +275,7 @@ func sourceLimit(t *testing.T, d desk) {
 }
 
 func decoyCannotBeMet(t *testing.T, d desk) {
+	t.Helper()
 	if issued := d.mustAsk(t, right); issued.Kind != seal.DecoyUnlisted || issued.Mailbox != "" {
 		t.Errorf("not listed: %+v", issued)
 	}
@@ -296,6 +309,7 @@ type sight struct {
 // sameLimits takes a listed, a registered and an unlisted address through the
 // same day, with everything that a client could see of it.
 func sameLimits(t *testing.T, d desk) {
+	t.Helper()
 	listed := dayOf(t, d, func(d desk) { d.list(t) })
 	unlisted := dayOf(t, d, func(desk) {})
 	registered := dayOf(t, d, func(d desk) {
@@ -347,6 +361,7 @@ func dayOf(t *testing.T, d desk, prepare func(desk)) []sight {
 }
 
 func rotation(t *testing.T, d desk) {
+	t.Helper()
 	first, second := "1:"+secret(), "2:"+secret()
 	d.list(t)
 	d.pepper = pepper(t, first)
@@ -365,6 +380,7 @@ func rotation(t *testing.T, d desk) {
 }
 
 func listing(t *testing.T, d desk) {
+	t.Helper()
 	add := func(all ...otp.Listing) int {
 		t.Helper()
 		n, err := d.List(t.Context(), all)
@@ -389,6 +405,7 @@ func listing(t *testing.T, d desk) {
 }
 
 func retiring(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	d.mustAsk(t, right)
 	d.mustGuess(t, right, true)
@@ -410,6 +427,7 @@ func retiring(t *testing.T, d desk) {
 }
 
 func withdrawing(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	d.mustAsk(t, right)
 	d.mustGuess(t, wrong, false)
@@ -424,6 +442,7 @@ func withdrawing(t *testing.T, d desk) {
 }
 
 func proofLapses(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	d.mustAsk(t, right)
 	d.mustGuess(t, right, true)
@@ -438,6 +457,7 @@ func proofLapses(t *testing.T, d desk) {
 }
 
 func references(t *testing.T, d desk) {
+	t.Helper()
 	var refs []string
 	for _, pause := range []time.Duration{time.Minute, 2 * time.Minute, 0} {
 		refs = append(refs, d.mustAsk(t, right).Ref)
@@ -449,6 +469,7 @@ func references(t *testing.T, d desk) {
 }
 
 func guessWithoutCode(t *testing.T, d desk) {
+	t.Helper()
 	for range 30 {
 		d.mustGuess(t, wrong, false)
 	}
@@ -480,6 +501,7 @@ func (twice) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 }
 
 func repeatedRequest(t *testing.T, d desk) {
+	t.Helper()
 	d.list(t)
 	d.client.AddHook(twice{})
 	if issued := d.mustAsk(t, right); issued.Kind != seal.Code || issued.ResendAfter > time.Minute || issued.ResendAfter < time.Minute-slack {
@@ -494,6 +516,7 @@ func repeatedRequest(t *testing.T, d desk) {
 }
 
 func disclosure(t *testing.T, d desk) {
+	t.Helper()
 	r := rules(t)
 	r.Disclose = true
 	open := newDesk(t, d.world, r)
