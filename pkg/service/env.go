@@ -42,13 +42,17 @@ type Common struct {
 
 // Validate implements [Validator].
 func (c Common) Validate() []error {
+	var faults []error
 	if c.LogFormat != "json" && c.LogFormat != "text" {
-		return []error{Fault{Setting: "LOG_FORMAT", Problem: "is neither json nor text", Cure: "write json or text"}}
+		faults = append(faults, Fault{Setting: "LOG_FORMAT", Problem: "is neither json nor text", Cure: "write json or text"})
 	}
 	if c.DrainDelay < 0 {
-		return []error{Fault{Setting: "DRAIN_DELAY", Problem: "is negative", Cure: "write a duration such as 3s"}}
+		faults = append(faults, Fault{Setting: "DRAIN_DELAY", Problem: "is negative", Cure: "write a duration such as 3s"})
 	}
-	return nil
+	if _, err := tracesURL(c.OTLP); err != nil {
+		faults = append(faults, err)
+	}
+	return faults
 }
 
 // NewEnv returns the environment of a program whose settings are in vars; Main

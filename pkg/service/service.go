@@ -98,14 +98,13 @@ func (p Program) run(ctx context.Context, vars map[string]string, stderr io.Writ
 }
 
 func (p Program) traced(ctx context.Context, env Env) error {
-	if len(env.faults) > 0 && p.Config == nil {
-		return env.faults
+	if len(env.faults) == 0 { // else Run meets them, beside those of its own settings
+		stop, err := env.Trace(ctx)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
-	stop, err := env.Trace(ctx)
-	if err != nil {
-		return err
-	}
-	defer stop()
 	env.Log.InfoContext(ctx, "starting")
 	return p.Run(ctx, env)
 }

@@ -23,12 +23,12 @@ const traceFlushTimeout = 5 * time.Second
 func (e Env) Trace(ctx context.Context) (stop func(), err error) {
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(
 		propagation.TraceContext{}, propagation.Baggage{}))
-	if e.common.OTLP == "" {
-		return func() {}, nil
-	}
 	endpoint, err := tracesURL(e.common.OTLP)
 	if err != nil {
 		return nil, err
+	}
+	if endpoint == "" {
+		return func() {}, nil
 	}
 	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
 	if err != nil {
@@ -58,15 +58,18 @@ func (e Env) flushTraces(ctx context.Context, provider *sdktrace.TracerProvider)
 }
 
 // tracesURL adds the signal's path to the base URL, as OpenTelemetry's own
-// reading of the setting does.
+// reading of the setting does; empty for no traces.
 func tracesURL(base string) (string, error) {
+	if base == "" {
+		return "", nil
+	}
 	endpoint, err := url.Parse(base)
 	if err != nil || endpoint.Host == "" || endpoint.Scheme != "http" && endpoint.Scheme != "https" {
-		return "", Faults{{
+		return "", Fault{
 			Setting: "OTEL_EXPORTER_OTLP_ENDPOINT",
 			Problem: "is no URL",
 			Cure:    "write one such as http://collector:4318",
-		}}
+		}
 	}
 	return endpoint.JoinPath("v1/traces").String(), nil
 }
