@@ -61,13 +61,19 @@ func (c *Conn) storeOnce(ctx context.Context, e *envelope) error {
 		return err
 	case <-ctx.Done():
 	}
+	timer := time.NewTimer(lastWord)
+	defer timer.Stop()
 	select {
-	case err := <-confirmed: // it knows better why
+	case err := <-confirmed:
 		return err
-	default:
+	case <-timer.C:
 		return &publishError{sent: true, err: ctx.Err()}
 	}
 }
+
+// lastWord is how long the transport has to tell, after the end of a context,
+// that the message was never sent. Without its word it may have been.
+const lastWord = 50 * time.Millisecond
 
 // exchanges remembers what a sender has declared. The transport declares it
 // again after a reconnect.
