@@ -1,0 +1,72 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Edge spreads requests over the replicas of one service in turn. A replica
+// that does not take the connection is passed over, as the edge of the stack
+// does; a connection that breaks after that is the client's to see.
+type Edge struct {
+	URL string
+
+	mu       sync.Mutex
+	replicas []string
+	next     atomic.Uint64
+}
+
+// NewEdge listens on a loopback port.
+func NewEdge(t *testing.T, replicas ...string) *Edge {
+	t.Helper()
+	e := &Edge{replicas: replicas}
+	transport := &http.Transport{DialContext: e.dial, DisableKeepAlives: true}
+	server := httptest.NewServer(&httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", "replica"
+			r.Out.Host = r.In.Host
+			r.SetXForwarded()
+		},
+	})
+	t.Cleanup(server.Close)
+	e.URL = server.URL
+	return e
+}
+
+// Set replaces the list of replicas.
+func (e *Edge) Set(replicas ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.replicas = replicas
+}
+
+func (e *Edge) list() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]string(nil), e.replicas...)
+}
+
+var errNoReplica = errors.New("no replica takes the connection")
+
+// dial connects to the next replica that answers.
+func (e *Edge) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	replicas := e.list()
+	dialer := net.Dialer{Timeout: time.Second}
+	first := e.next.Add(1)
+	for i := range replicas {
+		conn, err := dialer.DialContext(ctx, network, replicas[(first+uint64(i))%uint64(len(replicas))])
+		if err == nil {
+			return conn, nil
+		}
+	}
+	return nil, errNoReplica
+}

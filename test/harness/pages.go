@@ -1,0 +1,159 @@
+package harness
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+// Person walks through the pages with a browser's cookies and without
+// JavaScript.
+type Person struct {
+	client   *http.Client
+	origin   string
+	language string
+}
+
+// NewPerson returns somebody who prefers a language, in front of the pages at
+// origin.
+func NewPerson(t *testing.T, origin, language string) *Person {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Person{client: &http.Client{Jar: jar}, origin: origin, language: language}
+}
+
+// Page is what a person sees.
+type Page struct {
+	person *Person
+	URL    *url.URL
+	Status int
+	Body   string
+	root   *html.Node
+}
+
+// Open asks for a path.
+func (p *Person) Open(t *testing.T, path string) *Page {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.origin+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.do(t, req)
+}
+
+func (p *Person) do(t *testing.T, req *http.Request) *Page {
+	t.Helper()
+	req.Header.Set("Accept-Language", p.language)
+	req.Header.Set("Accept", "text/html")
+	res, err := p.client.Do(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
+	}
+	root, err := html.Parse(strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
+	}
+	return &Page{person: p, URL: res.Request.URL, Status: res.StatusCode, Body: string(body), root: root}
+}
+
+// Submit fills in and sends the form that has all the fields, and returns the
+// page that follows.
+func (p *Page) Submit(t *testing.T, fields map[string]string) *Page {
+	t.Helper()
+	for form := range p.root.Descendants() {
+		if form.Data != "form" || !hasAll(form, fields) {
+			continue
+		}
+		values := formValues(form)
+		for name, value := range fields {
+			values.Set(name, value)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL.ResolveReference(&url.URL{Path: attr(form, "action")}).String(), strings.NewReader(values.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+		return p.person.do(t, req)
+	}
+	t.Fatalf("%s has no form with the fields %v:\n%s", p.URL, fields, p.Body)
+	return nil
+}
+
+func hasAll(form *html.Node, fields map[string]string) bool {
+	values := formValues(form)
+	for name := range fields {
+		if !values.Has(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// formValues are the fields of a form as the page has them.
+func formValues(form *html.Node) url.Values {
+	values := url.Values{}
+	for n := range form.Descendants() {
+		if n.Data == "input" && attr(n, "name") != "" {
+			values.Set(attr(n, "name"), attr(n, "value"))
+		}
+	}
+	return values
+}
+
+// Has fails the test unless the page is at path and its text holds every part.
+func (p *Page) Has(t *testing.T, path string, parts ...string) {
+	t.Helper()
+	if p.Status != http.StatusOK || p.URL.Path != path {
+		t.Fatalf("page is %s with status %d, want %s:\n%s", p.URL, p.Status, path, p.Body)
+	}
+	text := p.Text()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Fatalf("%s does not show %q:\n%s", p.URL, part, text)
+		}
+	}
+}
+
+// Language is the lang attribute of the page.
+func (p *Page) Language() string {
+	for n := range p.root.Descendants() {
+		if n.Data == "html" {
+			return attr(n, "lang")
+		}
+	}
+	return ""
+}
+
+// Text is what the page says, without its markup.
+func (p *Page) Text() string {
+	var b strings.Builder
+	for n := range p.root.Descendants() {
+		if n.Type == html.TextNode && n.Parent.Data != "script" && n.Parent.Data != "style" {
+			b.WriteString(strings.TrimSpace(n.Data) + " ")
+		}
+	}
+	return b.String()
+}
+
+func attr(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}

@@ -1,0 +1,220 @@
+// Package harness runs the seven services as separate processes, as many
+// replicas as a test wants, and is the client that walks through a
+// registration. Tests kill and replace processes while it walks.
+//
+// A process writes its log to a file, which is shown when the test fails. All
+// processes end with the test, and with the test program whatever ends it.
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startTimeout is how long a process may take until it is ready.
+const startTimeout = 30 * time.Second
+
+// Process is one replica.
+type Process struct {
+	Name string
+	// HTTP is the address of its pages or its REST calls; Admin has /readyz.
+	HTTP, Admin string
+
+	cmd  *exec.Cmd
+	log  string
+	done chan struct{}
+	err  error
+}
+
+// start runs binary with the settings env and nothing else, and returns at
+// once. name is for the log.
+func start(t *testing.T, name, binary string, env map[string]string) *Process {
+	t.Helper()
+	p := &Process{
+		Name: name, HTTP: env["HTTP_ADDR"], Admin: env["ADMIN_ADDR"],
+		log: filepath.Join(t.TempDir(), name+".log"), done: make(chan struct{}),
+	}
+	out, err := os.Create(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	p.cmd = exec.Command(binary) //nolint:gosec,noctx // the binary is the test's own and ends by Kill or Stop
+	p.cmd.Env = environ(env)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", name, p.Log())
+		}
+	})
+	return p
+}
+
+func environ(env map[string]string) []string {
+	list := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	return list
+}
+
+// Kill ends the process with SIGKILL and waits for its end.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// Stop ends the process with SIGTERM and returns how it exited.
+func (p *Process) Stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	<-p.done
+	return p.err
+}
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Log returns what the process has written so far, its end where it is long.
+func (p *Process) Log() string {
+	data, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	const most = 16 << 10
+	if len(data) > most {
+		data = append([]byte("…"), data[len(data)-most:]...)
+	}
+	return string(data)
+}
+
+// WaitReady fails the test unless the process is ready in time.
+func (p *Process) WaitReady(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	var last string
+	err := Poll(ctx, func() bool {
+		select {
+		case <-p.done:
+			t.Fatalf("%s ended while it started: %v\n%s", p.Name, p.err, p.Log())
+		default:
+		}
+		var ready bool
+		ready, last = isReady(ctx, p.Admin)
+		return ready
+	})
+	if err != nil {
+		t.Fatalf("%s is not ready after %v: %s\n%s", p.Name, startTimeout, last, p.Log())
+	}
+}
+
+func isReady(ctx context.Context, admin string) (ready bool, answer string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/readyz", nil)
+	if err != nil {
+		return false, err.Error()
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false, err.Error()
+	}
+	defer res.Body.Close()
+	var body bytes.Buffer
+	_, _ = body.ReadFrom(res.Body)
+	return res.StatusCode == http.StatusOK, body.String()
+}
+
+// Poll asks until yes, or returns the error of ctx.
+func Poll(ctx context.Context, yes func() bool) error {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for !yes() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
+
+// FreeAddr returns a loopback address that nobody listens on.
+func FreeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// build compiles each package once for a test program.
+var build struct {
+	sync.Mutex
+	dir  string
+	done map[string]string
+}
+
+// Binary returns the path of the compiled main package at the import path pkg.
+func Binary(t *testing.T, pkg string) string {
+	t.Helper()
+	build.Lock()
+	defer build.Unlock()
+	if path, ok := build.done[pkg]; ok {
+		return path
+	}
+	path, err := compile(t.Context(), pkg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build.done[pkg] = path
+	return path
+}
+
+func compile(ctx context.Context, pkg string) (string, error) {
+	if build.dir == "" {
+		dir, err := os.MkdirTemp("", "matriq-test-bin-")
+		if err != nil {
+			return "", err
+		}
+		build.dir, build.done = dir, map[string]string{}
+	}
+	path := filepath.Join(build.dir, strings.ReplaceAll(pkg, "/", "_"))
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, pkg).CombinedOutput() //nolint:gosec // package paths of this workspace
+	if err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+	}
+	return path, nil
+}
+
+// Main runs the tests of a package and removes what [Binary] has compiled.
+func Main(m *testing.M) {
+	code := m.Run()
+	if build.dir != "" {
+		if err := os.RemoveAll(build.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+			code = 1
+		}
+	}
+	os.Exit(code)
+}

@@ -1,0 +1,221 @@
+package harness
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"matriq/pkg/mailsink"
+	"matriq/pkg/testenv"
+)
+
+// Services are the seven programs, in the order in which a test starts them:
+// the edge first, so that every start proves that order does not matter.
+var Services = []string{"ui", "otp-gateway", "register-gateway", "otp", "email", "student", "enroll"}
+
+// Client is the REST client's name and password that every suite has.
+const (
+	ClientName     = "tester"
+	ClientPassword = "correct-horse-battery-staple" //nolint:gosec // a password of the test's own processes
+)
+
+// Suite is the seven services on real servers, with an edge in front of the
+// three that speak HTTP, and an SMTP sink.
+type Suite struct {
+	UI, OTPGateway, RegisterGateway *Edge
+	Mail                            *mailsink.Sink
+	MailAddr                        string
+	// AMQPURL, StudentDSN and EnrollDSN are for looking behind the services.
+	AMQPURL, StudentDSN, EnrollDSN string
+
+	shared   map[string]string // settings of every program
+	replicas map[string][]*Process
+	started  int
+	binaries map[string]string // instead of the service's own
+}
+
+// Option changes a suite before it starts.
+type Option func(*Suite)
+
+// WithBinary runs the main package pkg in place of a service's own.
+func WithBinary(service, pkg string) Option {
+	return func(s *Suite) { s.binaries[service] = pkg }
+}
+
+// Start runs each service in the given number of replicas and returns when all
+// are ready.
+func Start(t *testing.T, replicas int, options ...Option) *Suite {
+	t.Helper()
+	s := newSuite(t, options)
+	for _, service := range Services {
+		for range replicas {
+			s.launch(t, service)
+		}
+	}
+	for _, service := range Services {
+		for _, p := range s.replicas[service] {
+			p.WaitReady(t)
+		}
+	}
+	return s
+}
+
+func newSuite(t *testing.T, options []Option) *Suite {
+	t.Helper()
+	s := &Suite{
+		UI: NewEdge(t), OTPGateway: NewEdge(t), RegisterGateway: NewEdge(t),
+		AMQPURL: testenv.AMQP(t), StudentDSN: testenv.MariaDB(t), EnrollDSN: testenv.MariaDB(t),
+		replicas: map[string][]*Process{}, binaries: map[string]string{},
+	}
+	for _, o := range options {
+		o(s)
+	}
+	s.Mail, s.MailAddr = StartMail(t)
+	login := ClientName + ":" + ClientPassword
+	s.shared = map[string]string{
+		"AMQP_URL":        s.AMQPURL,
+		"REDIS_URL":       testenv.Redis(t),
+		"SMTP_URL":        "smtp://" + s.MailAddr + "?tls=none",
+		"MAIL_FROM":       "Registration <registration@example.ac.th>",
+		"EMAIL_LANE":      "all",
+		"OTP_PEPPER":      randomKey(),
+		"OTP_SEAL_KEY":    randomKey(),
+		"API_CLIENTS":     login + ":otp+register+import",
+		"OTP_URL":         strings.Replace(s.OTPGateway.URL, "://", "://"+login+"@", 1),
+		"REGISTER_URL":    strings.Replace(s.RegisterGateway.URL, "://", "://"+login+"@", 1),
+		"PUBLIC_ORIGIN":   s.UI.URL,
+		"TRUSTED_PROXIES": "127.0.0.0/8",
+		"SHOW_REPLICA":    "true",
+		"DRAIN_DELAY":     "100ms",
+		"SOURCE_LIMIT":    "100000",
+	}
+	return s
+}
+
+func randomKey() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+// StartMail runs a mail server on a loopback port until the test ends.
+func StartMail(t *testing.T) (sink *mailsink.Sink, addr string) {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink = mailsink.New(mailsink.Options{})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- sink.ServeSMTP(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("mail sink: %v", err)
+		}
+	})
+	return sink, listener.Addr().String()
+}
+
+// launch starts one more replica and puts it behind its edge.
+func (s *Suite) launch(t *testing.T, service string) *Process {
+	t.Helper()
+	pkg := "matriq/services/" + service + "/cmd/" + service
+	if other, ok := s.binaries[service]; ok {
+		pkg = other
+	}
+	s.started++
+	p := start(t, service+"-"+strconv.Itoa(s.started), Binary(t, pkg), s.settings(t, service))
+	s.replicas[service] = append(s.replicas[service], p)
+	s.route(service)
+	return p
+}
+
+func (s *Suite) settings(t *testing.T, service string) map[string]string {
+	t.Helper()
+	env := map[string]string{"ADMIN_ADDR": FreeAddr(t), "MYSQL_DSN": s.StudentDSN}
+	if service == "enroll" {
+		env["MYSQL_DSN"] = s.EnrollDSN
+	}
+	if s.edge(service) != nil {
+		env["HTTP_ADDR"] = FreeAddr(t)
+	}
+	for name, value := range s.shared {
+		env[name] = value
+	}
+	return env
+}
+
+func (s *Suite) edge(service string) *Edge {
+	return map[string]*Edge{"ui": s.UI, "otp-gateway": s.OTPGateway, "register-gateway": s.RegisterGateway}[service]
+}
+
+// route tells the edge of service where its replicas are.
+func (s *Suite) route(service string) {
+	edge := s.edge(service)
+	if edge == nil {
+		return
+	}
+	var addrs []string
+	for _, p := range s.replicas[service] {
+		addrs = append(addrs, p.HTTP)
+	}
+	edge.Set(addrs...)
+}
+
+// Replicas returns the running processes of a service.
+func (s *Suite) Replicas(service string) []*Process { return s.replicas[service] }
+
+// Use makes later replicas of service run the main package pkg; "" is the
+// service's own again.
+func (s *Suite) Use(service, pkg string) {
+	delete(s.binaries, service)
+	if pkg != "" {
+		s.binaries[service] = pkg
+	}
+}
+
+// Replace kills the i-th replica of service with SIGKILL, if it still runs, and
+// returns when a new one is ready.
+func (s *Suite) Replace(t *testing.T, service string, i int) *Process {
+	t.Helper()
+	s.replicas[service][i].Kill()
+	s.replicas[service] = append(s.replicas[service][:i:i], s.replicas[service][i+1:]...)
+	s.route(service)
+	p := s.launch(t, service)
+	p.WaitReady(t)
+	return p
+}
+
+// Code returns the code of the newest mail to an address that shows ref, and
+// fails the test unless it comes in time.
+func (s *Suite) Code(t *testing.T, to, ref string) string {
+	t.Helper()
+	m := s.WaitMail(t, fmt.Sprintf("a code with reference %s to %s", ref, to), func(m mailsink.Message) bool {
+		return m.To == to && strings.Contains(m.Text, ref) && codePattern.MatchString(m.Text)
+	})
+	return codePattern.FindString(m.Text)
+}
+
+// WaitMail returns the first mail that fits, waiting for it; what says what is
+// missing.
+func (s *Suite) WaitMail(t *testing.T, what string, fits func(mailsink.Message) bool) mailsink.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), mailTimeout)
+	defer cancel()
+	m, err := s.Mail.Wait(ctx, fits)
+	if err != nil {
+		t.Fatalf("no mail within %v: %s", mailTimeout, what)
+	}
+	return m
+}
+
+// mailTimeout covers one retry of a cast after a worker was killed.
+const mailTimeout = 90 * time.Second
