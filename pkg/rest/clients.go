@@ -24,6 +24,10 @@ const (
 // machine's secret: nobody has to remember it.
 const minPassword = 12
 
+// maxName is how long a client's name may be: it is part of every key that the
+// client gives to a request.
+const maxName = 64
+
 // Clients are the programs that may call, with what each may do. Passwords are
 // kept as hashes. It is read from API_CLIENTS; what is wrong there is told by
 // the number of the entry, never by its content.
@@ -66,6 +70,9 @@ func (c *Clients) add(number int, entry string) (fault string) {
 	colon := strings.LastIndex(rest, ":")
 	if name == "" || colon < 0 {
 		return "it is not name:password:scope+scope"
+	}
+	if len(name) > maxName {
+		return fmt.Sprintf("its name is longer than %d bytes", maxName)
 	}
 	password, scopes := rest[:colon], strings.Split(rest[colon+1:], "+")
 	for _, scope := range scopes {

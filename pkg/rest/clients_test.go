@@ -90,6 +90,7 @@ func TestClients_RefusesToStart(t *testing.T) {
 		"empty scope":       {"ui:correct horse battery:", "a scope is none of"},
 		"unknown scope":     {"ui:correct horse battery:otp+admin", "a scope is none of"},
 		"no name":           {":correct horse battery:otp", "it is not name:password:scope"},
+		"an endless name":   {strings.Repeat("n", 65) + ":correct horse battery:otp", "its name is longer"},
 		"the name twice":    {"ui:correct horse battery:otp,ui:another long one:import", "listed before"},
 		"the demo's client": {"demo:demo:otp+register+import", "is a known default"},
 	} {
