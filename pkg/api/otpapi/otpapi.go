@@ -18,8 +18,9 @@ import (
 // good ones; a repeated import adds nothing.
 var Import = rpc.NewMethod[ImportRequest, ImportReply]("otp.create_email_list", 30*time.Second).Idempotent()
 
-// MaxImport is how many addresses one [Import] may carry. Gateways cut a longer
-// list into several.
+// MaxImport is how many addresses one [Import] may carry; more fail with
+// [rpc.InvalidArgument], reason "too_many". Gateways cut a longer list into
+// several.
 const MaxImport = 5000
 
 // ImportRequest is a list of addresses as typed.
@@ -115,7 +116,8 @@ type AuthenRequest struct {
 // Status tells how an address stands. It never tells whether it is listed.
 var Status = rpc.NewMethod[EmailRequest, StatusReply]("otp.status", 5*time.Second).Idempotent()
 
-// StatusReply is how an address stands; zero values where no code is out.
+// StatusReply is how an address stands; Ref, ExpiresIn and AttemptsLeft are zero
+// where no code is out.
 type StatusReply struct {
 	Ref          string `json:"ref"`
 	ExpiresIn    int    `json:"expires_in"`
