@@ -17,6 +17,7 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
 	shutdownTimeout   = 10 * time.Second
+	unusedGrace       = 500 * time.Millisecond
 	maxHeaderBytes    = 16 << 10
 )
 
@@ -45,6 +46,8 @@ func (e Env) HTTP(addr string, h http.Handler, o HTTPOptions) Part {
 		requests, abandon := context.WithCancel(context.WithoutCancel(ctx))
 		defer abandon()
 		server := e.server(requests, h)
+		var unused unusedConns
+		server.ConnState = unused.note
 		failed := make(chan error, 1)
 		go func() { failed <- server.Serve(listener) }()
 		e.Log.InfoContext(ctx, "listening", slog.String("addr", listener.Addr().String()))
@@ -52,7 +55,7 @@ func (e Env) HTTP(addr string, h http.Handler, o HTTPOptions) Part {
 		case err := <-failed:
 			return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
 		case <-ctx.Done():
-			return drain(requests, server, e.drainDelay(o))
+			return drain(requests, server, &unused, e.drainDelay(o))
 		}
 	}
 }
@@ -92,13 +95,14 @@ func listen(ctx context.Context, addr string, opened net.Listener) (net.Listener
 }
 
 // drain stops server in the order that loses no request.
-func drain(requests context.Context, server *http.Server, delay time.Duration) error {
+func drain(requests context.Context, server *http.Server, unused *unusedConns, delay time.Duration) error {
 	server.SetKeepAlivesEnabled(false)
 	wait := time.NewTimer(delay)
 	defer wait.Stop()
 	<-wait.C
 	ctx, cancel := context.WithTimeout(requests, shutdownTimeout)
 	defer cancel()
+	defer time.AfterFunc(unusedGrace, unused.close).Stop()
 	if err := server.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("requests still running after %v: %w", shutdownTimeout, err), server.Close())
 	}
