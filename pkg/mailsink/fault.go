@@ -1,6 +1,7 @@
 package mailsink
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ const (
 type Action string
 
 const (
+	// Answer is the right answer after all: it leaves the fault its On.
+	Answer Action = ""
 	// Refuse answers with the fault's code.
 	Refuse Action = "refuse"
 	// Hang answers nothing until the fault is removed or the server stops, and
@@ -50,6 +53,8 @@ type Fault struct {
 	Action Action
 	// Code is the SMTP code of [Refuse], such as 451 or 550.
 	Code int
+	// Text goes with the code.
+	Text string
 	// To limits the fault to recipients that match the pattern, as [path.Match]
 	// has it, at [StageRcpt] and [StageData]; "" matches all.
 	To string
@@ -126,6 +131,6 @@ func (f *fault) refusal() error {
 	return &smtp.SMTPError{
 		Code:         f.Code,
 		EnhancedCode: smtp.EnhancedCode{f.Code / 100, 0, 0},
-		Message:      "refused for a test",
+		Message:      cmp.Or(f.Text, "refused for a test"),
 	}
 }

@@ -1,12 +1,12 @@
 package mailsink_test
 
 import (
+	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
-
-	"github.com/emersion/go-smtp"
 
 	"matriq/pkg/mailsink"
 )
@@ -82,19 +82,19 @@ func TestInject_hang(t *testing.T) {
 func TestInject_hangUntilStop(t *testing.T) {
 	t.Parallel()
 	sink := mailsink.New(mailsink.Options{})
-	answered := make(chan error, 1)
-	t.Run("server", func(t *testing.T) {
-		c, err := smtp.Dial(serve(t, sink))
-		if err != nil {
-			t.Fatal(err)
-		}
-		struck := make(chan struct{})
-		sink.Inject(mailsink.Fault{Stage: mailsink.StageMail, Action: mailsink.Hang, On: func() { close(struck) }})
-		go func() { answered <- c.Mail("from@x.th", nil) }()
-		<-struck
-	})
-	if err := <-answered; !isCut(err) {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- sink.ServeSMTP(ctx, l) }()
+	sink.Inject(mailsink.Fault{Stage: mailsink.StageMail, Action: mailsink.Hang, On: cancel})
+	if err := dial(t, l.Addr().String()).Mail("from@x.th", nil); !isCut(err) {
 		t.Errorf("MAIL = %v, want a closed connection", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("ServeSMTP = %v, want nil", err)
 	}
 }
 

@@ -28,7 +28,7 @@ func parse(raw []byte) (Message, error) {
 		return m, fmt.Errorf("read the header: %w", err)
 	}
 	m.Header = parsed.Header
-	m.Lang = parsed.Header.Get("Content-Language")
+	m.Lang = utf8(parsed.Header.Get("Content-Language"))
 	m.Subject = decodeWords(parsed.Header.Get("Subject"))
 	if err := m.addPart(textproto.MIMEHeader(parsed.Header), parsed.Body, 0); err != nil {
 		return m, fmt.Errorf("read the body: %w", err)
@@ -40,10 +40,12 @@ func parse(raw []byte) (Message, error) {
 func decodeWords(header string) string {
 	decoded, err := new(mime.WordDecoder).DecodeHeader(header)
 	if err != nil {
-		return header
+		return utf8(header)
 	}
-	return decoded
+	return utf8(decoded)
 }
+
+func utf8(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 
 // addPart takes over the first text and the first HTML that it finds.
 func (m *Message) addPart(h textproto.MIMEHeader, body io.Reader, depth int) error {
@@ -62,7 +64,7 @@ func (m *Message) addPart(h textproto.MIMEHeader, body io.Reader, depth int) err
 	if err != nil {
 		return err
 	}
-	*into = strings.ToValidUTF8(strings.ReplaceAll(string(content), "\r\n", "\n"), "\ufffd")
+	*into = utf8(strings.ReplaceAll(string(content), "\r\n", "\n"))
 	return nil
 }
 

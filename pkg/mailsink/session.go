@@ -49,6 +49,7 @@ func (s *session) fault(stage Stage, to ...string) (keep bool, answer error) {
 		return true, s.close()
 	case AcceptAndCut:
 		s.cut = true
+	case Answer:
 	}
 	return true, nil
 }

@@ -37,6 +37,9 @@ func judged(step string, err error) error {
 	return err
 }
 
+// addressPattern takes in what may be an address, rather too much than too little.
+var addressPattern = regexp.MustCompile(`[^\s<>:;,]+@[^\s<>:;,]+`)
+
 // replyError is a server's answer to one step. Addresses in it are masked.
 type replyError struct {
 	step string
@@ -55,7 +58,7 @@ func answered(step string, err error) error {
 	if !ok {
 		return fmt.Errorf("%s: %w", step, err)
 	}
-	said := addressPattern().ReplaceAllStringFunc(reply.Msg, address.Mask)
+	said := addressPattern.ReplaceAllStringFunc(reply.Msg, address.Mask)
 	return &replyError{step: step, code: reply.Code, said: said[:min(len(said), maxAnswer)]}
 }
 
@@ -72,5 +75,3 @@ func codeOf(err error) int {
 	}
 	return 0
 }
-
-func addressPattern() *regexp.Regexp { return regexp.MustCompile(`[^\s<>@:;,]+@[^\s<>@:;,]+`) }

@@ -15,13 +15,14 @@ import (
 func (s *Service) sendConfirmation(ctx context.Context, events rpc.Caster, args emailapi.SendConfirmationArgs) error {
 	m, err := s.confirmationMail(ctx, args)
 	if err != nil {
-		s.counts.mail(LaneConfirmations, resultRefused)
-		return fmt.Errorf("write the mail: %w: %w", rpc.ErrPermanent, err)
+		err = fmt.Errorf("write the mail: %w", err)
+		s.counts.attempt(LaneConfirmations, "", err)
+		return edge(err)
 	}
 	at, result, err := s.deliver(ctx, LaneConfirmations, m)
-	s.counts.mail(LaneConfirmations, result)
+	s.counts.attempt(LaneConfirmations, result, err)
 	if err != nil {
-		return fmt.Errorf("mail a confirmation: %w", err)
+		return edge(err)
 	}
 	if result == resultSent {
 		s.counts.confirmed.Inc()
@@ -30,10 +31,7 @@ func (s *Service) sendConfirmation(ctx context.Context, events rpc.Caster, args 
 	if key == "" {
 		return nil // a client without keys waits for no event
 	}
-	if err := emailapi.Sent.Emit(rpc.WithKey(ctx, key), events, emailapi.SentEvent{Key: key, At: at}); err != nil {
-		return fmt.Errorf("tell that a confirmation is out: %w", err)
-	}
-	return nil
+	return emailapi.Sent.Emit(rpc.WithKey(ctx, key), events, emailapi.SentEvent{Key: key, At: at})
 }
 
 func (s *Service) confirmationMail(ctx context.Context, args emailapi.SendConfirmationArgs) (Mail, error) {

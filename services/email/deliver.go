@@ -3,13 +3,10 @@ package email
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"matriq/pkg/address"
-	"matriq/pkg/rpc"
 )
 
 const (
@@ -20,19 +17,19 @@ const (
 )
 
 // deliver sends m unless the log says that it is out, and returns when it went
-// out. Its error is a failed attempt, or [rpc.ErrPermanent].
-func (s *Service) deliver(ctx context.Context, lane Lane, m Mail) (at time.Time, result string, err error) {
+// out.
+func (s *Service) deliver(ctx context.Context, lane Lane, m Mail) (at time.Time, r result, err error) {
 	token := rand.Text()
 	sent, err := s.sent.Claim(ctx, m.ID, token, s.lease())
 	if err != nil {
-		return at, resultOf(err), fmt.Errorf("claim: %w", err)
+		return at, "", err
 	}
 	if !sent.IsZero() {
 		return sent, resultRepeat, nil
 	}
 	if err := s.send(ctx, m); err != nil {
 		s.release(ctx, m, token)
-		return at, resultOf(err), err
+		return at, "", err
 	}
 	at = time.Now().UTC()
 	s.note(ctx, m, at)
@@ -40,18 +37,14 @@ func (s *Service) deliver(ctx context.Context, lane Lane, m Mail) (at time.Time,
 	return at, resultSent, nil
 }
 
-// send makes one attempt. What no further attempt can mend is permanent.
+// send makes one attempt.
 func (s *Service) send(ctx context.Context, m Mail) error {
 	if err := m.check(); err != nil {
-		return fmt.Errorf("%w: %w", rpc.ErrPermanent, err)
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.rules.Timeout)
 	defer cancel()
-	err := s.sender.Send(ctx, m)
-	if errors.Is(err, ErrRefused) || errors.Is(err, ErrUnsafe) {
-		return fmt.Errorf("%w: %w", rpc.ErrPermanent, err)
-	}
-	return err
+	return s.sender.Send(ctx, m)
 }
 
 // note records a mail that is out, also when the worker is stopping. After its

@@ -5,33 +5,7 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"matriq/pkg/rpc"
 )
-
-// What became of an attempt at a mail.
-const (
-	resultSent     = "sent"     // a mail server took charge of it
-	resultRepeat   = "repeat"   // it was out already
-	resultDecoy    = "decoy"    // there was nothing to send
-	resultExpired  = "expired"  // its code had died
-	resultClaimed  = "claimed"  // another worker was at it
-	resultDeferred = "deferred" // another attempt is due
-	resultRefused  = "refused"  // it is parked
-)
-
-// resultOf names the failure of an attempt.
-func resultOf(err error) string {
-	switch {
-	case errors.Is(err, ErrExpired):
-		return resultExpired
-	case errors.Is(err, ErrClaimed):
-		return resultClaimed
-	case errors.Is(err, rpc.ErrPermanent):
-		return resultRefused
-	}
-	return resultDeferred
-}
 
 // counts are the service's part of the funnel, and what became of its mails.
 type counts struct {
@@ -65,6 +39,10 @@ func newCounts(metrics prometheus.Registerer) (counts, error) {
 	}, nil
 }
 
-func (c counts) mail(lane Lane, result string) {
-	c.mails.WithLabelValues(string(lane), result).Inc()
+// attempt counts one attempt: its result, else its failure.
+func (c counts) attempt(lane Lane, r result, err error) {
+	if err != nil {
+		r = resultOf(err)
+	}
+	c.mails.WithLabelValues(string(lane), string(r)).Inc()
 }
