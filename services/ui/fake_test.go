@@ -35,6 +35,14 @@ type fakeGateways struct {
 	progress   restapi.ProgressReply
 	ineligible bool
 	life       time.Duration // of a code
+	gate       *gate         // not reached yet
+	waiting    *gate         // the one that hold made
+}
+
+// gate holds the next request for a path until it is opened.
+type gate struct {
+	path          string
+	arrived, open chan struct{}
 }
 
 // seen is one request as it arrived.
@@ -73,6 +81,7 @@ func newFakeGateways(t *testing.T) *fakeGateways {
 // a test has laid ready.
 func (f *fakeGateways) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.pass(r.URL.Path)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		s := seen{path: r.URL.Path, header: r.Header.Clone(), body: map[string]string{}}
@@ -94,6 +103,31 @@ func (f *fakeGateways) admit(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// hold stops the next request for path, held waits for it, release lets it go.
+func (f *fakeGateways) hold(path string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gate = &gate{path: path, arrived: make(chan struct{}), open: make(chan struct{})}
+	f.waiting = f.gate
+}
+
+func (f *fakeGateways) held() { <-f.waiting.arrived }
+
+func (f *fakeGateways) release() { close(f.waiting.open) }
+
+func (f *fakeGateways) pass(path string) {
+	f.mu.Lock()
+	g := f.gate
+	if g == nil || g.path != path {
+		f.mu.Unlock()
+		return
+	}
+	f.gate = nil
+	f.mu.Unlock()
+	close(g.arrived)
+	<-g.open
 }
 
 // last is the request being served.
