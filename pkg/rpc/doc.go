@@ -1,0 +1,187 @@
+// Package rpc lets the programs of Matriq call, cast and tell each other things
+// over RabbitMQ, in Nameko's wire format.
+//
+// A method is declared once, with its types, and used on both sides:
+//
+//	var Authen = rpc.NewMethod[AuthenRequest, int]("otp.authen", 5*time.Second)
+//
+//	n, err := Authen.Call(ctx, conn, AuthenRequest{Email: e, OTP: code}) // its callers
+//	routes := []rpc.Route{Authen.Handle(s.authen)}                      // its owner
+//	err := conn.Serve(ctx, routes...)
+//
+// [NewCast] declares what is done later, without a reply, and [NewEvent] what is
+// told to whoever subscribed. [Dial] connects to a broker; [NewMemoryBroker] is
+// one inside the process.
+//
+// # Guarantees
+//
+// A call has exactly one outcome, by its deadline. The handler may have run
+// zero, one or more times, and [Error.Ran] says what is known: no, maybe, yes.
+//
+// A cast or an event whose sender got nil is handled or parked for an operator,
+// never dropped; unless it had a deadline, which ends it. It may be handled more
+// than once; [KeyFrom] tells a repeat.
+//
+// Not promised: an order of any kind; that a handler that ignores its context
+// ends with it; that clocks agree (deadlines are absolute, so hosts need NTP);
+// and the confirmed casts of a broker whose disk is lost, for which package
+// outbox has its loop.
+//
+// # Failures
+//
+// A call fails at once, and not at its timeout, when waiting cannot help:
+//
+//	no_such_service   no queue is bound: the service has never run. ran: no
+//	overloaded        the broker blocks publishers, its queue is full, or too
+//	                  much waits to be sent. ran: no
+//	not_connected     there is no connection. ran: no
+//	connection_lost   the connection of the reply is gone. ran: maybe
+//
+// All four are [Unavailable]. The library itself repeats a call after
+// not_connected, and after connection_lost when the method is idempotent: eight
+// tries in all, 50 ms to 1 s apart, within the caller's deadline. A service that
+// is merely down is not a failure: requests wait in its queue until their
+// deadline.
+//
+// A failed attempt of a cast or an event (an error, a panic, a timeout) is
+// repeated after 1 s, 5 s, 30 s, 2 min and 10 min. It is parked after the last
+// one, and at once when the error is [ErrPermanent] or [InvalidArgument], or the
+// message cannot be decoded. It is dropped, and counted, when its deadline comes
+// before the next attempt. A method that the program does not serve is a failed
+// attempt as well, since during a rolling update another replica may know it.
+// See [Conn.Parked] for what an operator can do.
+//
+// # Wire protocol: names
+//
+//	exchange nameko-rpc           topic  requests and replies
+//	exchange matriq-cast          topic  casts
+//	exchange SOURCE.events        topic  events of the service SOURCE
+//
+//	queue rpc-SERVICE             classic, bound to nameko-rpc, SERVICE.*
+//	queue evt-SOURCE-TYPE--SERVICE.METHOD
+//	                              classic, bound to SOURCE.events, TYPE
+//	queue SERVICE.work.v1         quorum, bound to matriq-cast, SERVICE.*
+//	queue SERVICE.retry.v1.DELAY  quorum, for each DELAY: 1s 5s 30s 2m 10m
+//	queue SERVICE.parking         quorum
+//	queue rpc.reply-PROGRAM-KEY   exclusive, bound to nameko-rpc, KEY; one for
+//	                              each connection of a caller
+//
+// Exchanges and all queues but the last are durable. The first two kinds of
+// queues have no arguments, for Nameko declares them without, and a broker
+// refuses a second declaration that differs; their limits belong into a policy
+// of the broker. The quorum queues have, with ARGUMENT=VALUE as AMQP's strings
+// and 64-bit integers:
+//
+//	SERVICE.work.v1         x-queue-type=quorum x-delivery-limit=20
+//	                        x-dead-letter-exchange= x-dead-letter-routing-key=SERVICE.parking
+//	                        x-dead-letter-strategy=at-least-once x-overflow=reject-publish
+//	SERVICE.retry.v1.DELAY  x-queue-type=quorum x-message-ttl=DELAY in ms
+//	                        x-dead-letter-exchange= x-dead-letter-routing-key=SERVICE.work.v1
+//	                        x-dead-letter-strategy=at-least-once x-overflow=reject-publish
+//	SERVICE.parking         x-queue-type=quorum x-delivery-limit=1000000
+//
+// A service declares all of its own when it starts, before it takes the first
+// message. A sender declares the exchange, so that it may start first.
+//
+// # Wire protocol: properties
+//
+//	                  request       reply         cast         event
+//	exchange          nameko-rpc    nameko-rpc    matriq-cast  SOURCE.events
+//	routing key       SERVICE.METHOD  reply_to    SERVICE.METHOD  TYPE
+//	mandatory         yes           no            yes          no
+//	delivery_mode     1             1             2            2
+//	correlation_id    fresh         the request's
+//	reply_to          KEY of the caller's reply queue
+//	expiration        until the deadline, in ms
+//	content_type      application/json
+//	content_encoding  utf-8
+//
+// Everything is published with a confirm. A cast has no expiration although it
+// may have a deadline: the broker would park it.
+//
+// # Wire protocol: headers
+//
+// All are optional on receipt, and one with a wrong type counts as missing.
+//
+//	nameko.call_id_stack  array of strings: up to 11 ids SERVICE.METHOD.UNIQUE of
+//	                      the handlers that led here, the sender last; the id of
+//	                      a connection, PROGRAM.call.UNIQUE, where there is none
+//	nameko.language, nameko.request_id, nameko.client_ip
+//	                      see [Meta]; other nameko. headers do not travel on
+//	traceparent           W3C trace context
+//	matriq.deadline       integer, Unix milliseconds: when the work loses its
+//	                      sense. A request or a cast past it is settled unread
+//	matriq.key            idempotency key; always on casts and events of ours
+//	matriq.method         SERVICE.METHOD of the handler; on casts, and on all
+//	                      that was moved to another queue
+//	matriq.event          SOURCE.TYPE, on events that were moved
+//	matriq.attempt        integer: attempts that failed
+//	matriq.error          CODE or CODE: REASON of the latest failure
+//	matriq.failed_at      integer, Unix milliseconds: the first failure
+//	matriq.parked         why it was parked: attempts, invalid, permanent
+//	matriq.parked_at      integer, Unix milliseconds
+//
+// # Wire protocol: bodies
+//
+// A request and a cast have their arguments by position, by name, or both; we
+// send them by position. Other keys are ignored.
+//
+//	{"args": ["a@x.th", "123456"], "kwargs": {}}
+//
+// The arguments of a method are the exported fields of its request type in their
+// order, named as their json tags say; one with omitempty or omitzero may be
+// left out. An event is its bare payload.
+//
+// A reply always has both keys, and exactly one of them is not null, unless the
+// result is:
+//
+//	{"result": 1, "error": null}
+//	{"result": null, "error": {
+//	    "exc_type": "ResourceExhausted", "exc_path": "matriq.errors.ResourceExhausted",
+//	    "exc_args": ["wait a moment"], "value": "wait a moment",
+//	    "code": "resource_exhausted", "message": "wait a moment",
+//	    "reason": "resend_too_soon", "retry_after_ms": 42000}}
+//
+// The first four fields are Nameko's, the others ours; reason and retry_after_ms
+// may be missing. The faults of a request have Nameko's own exceptions, code
+// invalid_argument, and tell that the handler did not run:
+//
+//	nameko.exceptions.MethodNotFound      method_not_found     value: the bare method
+//	nameko.exceptions.IncorrectSignature  incorrect_signature  wrong arguments
+//	nameko.exceptions.MalformedRequest    malformed_request    no args or kwargs, or no JSON
+//
+// An error without a code comes from Nameko: it is one of those three, else
+// internal, and its text goes no further than the log. As in Python, an error
+// that is null, {}, [], "", 0 or false is none.
+//
+// # Wire protocol: sequences
+//
+// A caller binds its reply queue before its first request. It matches replies by
+// correlation_id and drops those that it does not expect. A returned request
+// (312 NO_ROUTE) is no_such_service. When the connection of the reply queue is
+// lost, all its calls are connection_lost, and the next connection has another
+// KEY.
+//
+// A server takes up to its prefetch (16) unsettled messages from each queue. It
+// acks a request unread when its deadline has passed. Else it runs the handler,
+// publishes the reply if there is a reply_to, again after a lost connection
+// until the caller's deadline, waits for the confirm, and then acks. A missing
+// content_type is taken for JSON. It answers what it cannot decode.
+//
+// A worker acks a cast or an event when its handler has returned nil. After a
+// failure it publishes the message to its next queue by the default exchange,
+// mandatory, with all headers but those that begin with x- (a broker takes a
+// message whose x-death it wrote itself for one that goes in circles, and drops
+// it), waits for the confirm, and then acks. It never requeues for a failure.
+// An event comes back by the work queue of its subscriber, found by
+// matriq.method; so does one that is redelivered, since its own queue has no
+// delivery limit. A message in a parking queue without matriq.parked was put
+// there by the broker, at the delivery limit of the work queue.
+//
+// A replay publishes a parked message to the work queue in the same way, without
+// the attempt, error, failed_at, parked and parked_at headers.
+//
+// Every service S also serves S.ping and S.describe, without arguments; see
+// [Pong] and [Description] for their replies. A cast may be called as well, by
+// the request queue, and replies null when it is done; a call cannot be cast.
+package rpc
