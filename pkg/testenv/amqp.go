@@ -28,6 +28,7 @@ func AMQPAPI(t testing.TB) string {
 // broker returns the AMQP and the API URL of the shared broker.
 func broker(t testing.TB) (address, api string) {
 	t.Helper()
+	wanted(t)
 	address, api = os.Getenv(VarAMQP), os.Getenv(VarAMQPAPI)
 	switch {
 	case address != "" && api != "":

@@ -15,6 +15,7 @@ import (
 // dropped when the test ends.
 func MariaDB(t testing.TB) string {
 	t.Helper()
+	wanted(t)
 	dsn := os.Getenv(VarMySQL)
 	if dsn == "" {
 		instance, err := sharedMaria()

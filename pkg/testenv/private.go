@@ -41,6 +41,7 @@ func RedisServer(t testing.TB) *Server {
 
 func private(t testing.TB, prepare prepare) *Server {
 	t.Helper()
+	wanted(t)
 	folder, err := sharedFolder()
 	if err != nil {
 		t.Fatal(err)

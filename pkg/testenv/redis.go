@@ -19,6 +19,7 @@ const counter = "testenv:databases"
 // flushed when the test ends.
 func Redis(t testing.TB) string {
 	t.Helper()
+	wanted(t)
 	address := os.Getenv(VarRedis)
 	if address == "" {
 		instance, err := sharedRedis()

@@ -9,7 +9,8 @@
 //
 // Where a server is not installed the test skips and says how to install it.
 // With TESTENV=required it fails instead, so that a run that must prove
-// something cannot pass by skipping.
+// something cannot pass by skipping; with TESTENV=off every test skips that would
+// start or ask a server.
 //
 // A test that stops or kills a server starts one of its own: [Broker],
 // [MariaDBServer], [RedisServer].
@@ -46,6 +47,7 @@ const cleanupTimeout = 30 * time.Second
 // Chromium returns the path of a Chromium or Chrome.
 func Chromium(t testing.TB) string {
 	t.Helper()
+	wanted(t)
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
@@ -56,6 +58,24 @@ func Chromium(t testing.TB) string {
 }
 
 var errNoChromium = errors.Join(servers.ErrNotInstalled, errors.New("chromium; on Debian, as root: apt-get install chromium"))
+
+// Installed ends the test unless RabbitMQ, MariaDB and Redis are installed, for a
+// test that starts them by other means.
+func Installed(t testing.TB) {
+	t.Helper()
+	wanted(t)
+	if err := servers.Installed(); err != nil {
+		unavailable(t, err)
+	}
+}
+
+// wanted skips the test in a run without servers.
+func wanted(t testing.TB) {
+	t.Helper()
+	if os.Getenv("TESTENV") == "off" {
+		t.Skip("TESTENV=off: this test needs a server; make test runs it")
+	}
+}
 
 // unavailable ends a test whose server cannot be had.
 func unavailable(t testing.TB, err error) {

@@ -17,7 +17,7 @@ import (
 // MariaDB prepares a server whose user, named in the DSN, may do all. A commit
 // survives a kill of the server.
 func MariaDB(ctx context.Context, f *Folder) (*Instance, error) {
-	server, err := find("mariadb-server", "mariadbd", "/usr/sbin/mariadbd")
+	server, err := findMariaDB()
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +46,11 @@ func MariaDB(ctx context.Context, f *Folder) (*Instance, error) {
 		prepare: func(ctx context.Context) error { return node.install(ctx, install) },
 		probe:   node.probe,
 	}, nil
+}
+
+// findMariaDB also looks where root's PATH alone leads.
+func findMariaDB() (string, error) {
+	return find("mariadb-server", "mariadbd", "/usr/sbin/mariadbd")
 }
 
 type mariaNode struct {

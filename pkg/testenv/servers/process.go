@@ -93,6 +93,14 @@ func (p *process) waitFor(patience time.Duration) bool {
 	return p.exited()
 }
 
+// Installed returns an error that says what is not installed, or nil.
+func Installed() error {
+	_, rabbit := findRabbitMQ()
+	_, maria := findMariaDB()
+	_, redis := findRedis()
+	return errors.Join(rabbit, maria, redis)
+}
+
 // find returns the first of the names that is a program, and otherwise how to
 // install it.
 func find(debianPackage string, names ...string) (string, error) {

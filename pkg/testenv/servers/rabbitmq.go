@@ -32,9 +32,7 @@ log.file = false
 // RabbitMQ prepares a broker with the management plugin, by whose API virtual
 // hosts come and go in milliseconds. Its user, named in the URLs, may do all.
 func RabbitMQ(ctx context.Context, f *Folder) (*Instance, error) {
-	// Debian's wrapper on the PATH changes the user and the folder; the script
-	// behind it does not.
-	server, err := find("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
+	server, err := findRabbitMQ()
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +62,12 @@ func RabbitMQ(ctx context.Context, f *Folder) (*Instance, error) {
 		companion: node.portMapper(epmd),
 		probe:     node.probe,
 	}, nil
+}
+
+// findRabbitMQ looks first where Debian has the script itself: its wrapper on the
+// PATH changes the user and the folder.
+func findRabbitMQ() (string, error) {
+	return find("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
 }
 
 type rabbitNode struct {

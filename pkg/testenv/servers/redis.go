@@ -18,7 +18,7 @@ const RedisDatabases = 10000
 // Redis prepares a server that keeps a log of its writes: what it has answered
 // survives a kill.
 func Redis(ctx context.Context, f *Folder) (*Instance, error) {
-	server, err := find("redis-server", "redis-server")
+	server, err := findRedis()
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +47,8 @@ func Redis(ctx context.Context, f *Folder) (*Instance, error) {
 		probe: func(ctx context.Context) error { return probeRedis(ctx, url) },
 	}, nil
 }
+
+func findRedis() (string, error) { return find("redis-server", "redis-server") }
 
 func redisConfig(port int, password string) string {
 	return "bind 127.0.0.1\n" +

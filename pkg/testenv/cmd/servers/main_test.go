@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"matriq/pkg/testenv"
 )
 
 const patience = 30 * time.Second
@@ -19,9 +21,7 @@ const patience = 30 * time.Second
 // and the data end too.
 func TestServers_NothingIsLeft(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("/usr/lib/rabbitmq/bin/rabbitmq-server"); err != nil && os.Getenv("TESTENV") != "required" {
-		t.Skip("rabbitmq-server is not installed; on Debian, as root: apt-get install rabbitmq-server mariadb-server redis-server")
-	}
+	testenv.Installed(t)
 	program := build(t)
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "terminated": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
@@ -53,9 +53,7 @@ func TestServers_NothingIsLeft(t *testing.T) {
 // The command's exit code is the run's, and it finds the variables.
 func TestServers_ExitCode(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("/usr/lib/rabbitmq/bin/rabbitmq-server"); err != nil && os.Getenv("TESTENV") != "required" {
-		t.Skip("rabbitmq-server is not installed; on Debian, as root: apt-get install rabbitmq-server mariadb-server redis-server")
-	}
+	testenv.Installed(t)
 	run := start(t, build(t), t.TempDir(), `test -n "$MATRIQ_TEST_AMQP_URL" -a -n "$MATRIQ_TEST_MYSQL_DSN" && exit 7`)
 	if err := run.cmd.Wait(); run.cmd.ProcessState.ExitCode() != 7 {
 		t.Errorf("run ended with %v, want exit code 7", err)

@@ -1,0 +1,64 @@
+# What to run. make help lists it; .ci/run runs what must pass.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -X matriq/pkg/service.version=$(VERSION)
+LINTER   := .cache/golangci-lint
+FUZZTIME ?= 10s
+
+# Directories of the modules in go.work.
+modules = $$(go list -f '{{.Dir}}' -m)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## start the seven services in one process, with nothing installed but Go
+	go run ./cmd/matriq up
+
+build: ## build every program into bin/
+	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/matriq ./services/*/cmd/...
+
+test: ## run every test with the race detector, against real servers (installs them on Debian, as root)
+	tools/install
+	CGO_ENABLED=1 TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -race -timeout 25m work
+
+test-unit: ## run the tests that need no server
+	TESTENV=off go test work
+
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@grep -rHoE --include='*_test.go' '^func Fuzz\w+' cmd pkg services test | while IFS=: read -r file func; do \
+		echo "$$file $${func#func }"; \
+		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
+	done
+
+lint: fmt-check tidy-check $(LINTER) ## check form, modules and code
+	$(LINTER) run $$(go list -f '{{.Dir}}/...' -m)
+
+fmt: $(LINTER) ## write the code in the one form
+	$(LINTER) fmt $(modules)
+
+fmt-check:
+	@unformed=$$(gofmt -l cmd pkg services test); \
+	test -z "$$unformed" || { echo "make fmt would change:"; echo "$$unformed"; exit 1; }
+
+tidy-check: ## check that each module stands alone: nothing missing, nothing too much
+	@for module in $(modules); do \
+		echo "tidy $$module"; \
+		(cd "$$module" && GOWORK=off go mod tidy -diff && GOWORK=off go build ./...) || exit 1; \
+	done
+
+tidy: ## tidy each module
+	@for module in $(modules); do (cd "$$module" && GOWORK=off go mod tidy) || exit 1; done
+
+docs: ## write the table of docs/settings.md
+	go test -count=1 matriq/cmd/matriq/settings -update
+
+clean: ## remove what was built
+	rm -rf bin .cache
+
+$(LINTER): tools/go.mod tools/go.sum
+	cd tools && GOWORK=off go build -o ../$(LINTER) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: help up build test test-unit fuzz lint fmt fmt-check tidy-check tidy docs clean
