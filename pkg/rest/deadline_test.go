@@ -72,8 +72,8 @@ func receive(t *testing.T, c net.Conn) (status int, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Body.Close() //nolint:errcheck // it was only read
-	return r.StatusCode, read1(t, r)
+	defer r.Body.Close()
+	return r.StatusCode, text(t, r)
 }
 
 const (

@@ -44,7 +44,7 @@ func TestDocs_WorkOffline(t *testing.T) {
 	b := newBench(t)
 	for _, path := range []string{"/docs", "/docs/"} {
 		page := get(t, b, path)
-		body := read1(t, page)
+		body := text(t, page)
 		if page.StatusCode != http.StatusOK || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
 			t.Fatalf("%s = %s %s", path, page.Status, page.Header.Get("Content-Type"))
 		}
@@ -57,13 +57,13 @@ func TestDocs_WorkOffline(t *testing.T) {
 		}
 		for _, link := range found {
 			file := get(t, b, link[1])
-			if text := read1(t, file); file.StatusCode != http.StatusOK || text == "" {
-				t.Errorf("%s = %s, %d bytes", link[1], file.Status, len(text))
+			if content := text(t, file); file.StatusCode != http.StatusOK || content == "" {
+				t.Errorf("%s = %s, %d bytes", link[1], file.Status, len(content))
 			}
 		}
 		wantPolicy(t, page.Header.Get("Content-Security-Policy"))
 	}
-	if start := read1(t, get(t, b, "/docs/start.js")); foreign.MatchString(start) || !strings.Contains(start, `"/openapi.json"`) {
+	if start := text(t, get(t, b, "/docs/start.js")); foreign.MatchString(start) || !strings.Contains(start, `"/openapi.json"`) {
 		t.Errorf("start.js: %s", start)
 	}
 }
@@ -80,7 +80,7 @@ func wantPolicy(t *testing.T, policy string) {
 	}
 }
 
-func read1(t *testing.T, r *http.Response) string {
+func text(t *testing.T, r *http.Response) string {
 	t.Helper()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
