@@ -65,18 +65,22 @@ func (c *Conn) Replay(ctx context.Context, service, id string) error {
 }
 
 // ReplayAll gives all parked messages back to service, and returns how many.
+// What is parked again meanwhile stays; a count of what waits would not tell,
+// since a broker may say 0 or too few for a moment.
 func (c *Conn) ReplayAll(ctx context.Context, service string) (int, error) {
-	waiting, err := c.CountParked(ctx, service)
-	if err != nil || waiting == 0 {
-		return 0, err
-	}
+	replayed := make(map[string]bool)
 	n := 0
-	err = c.sweep(ctx, service, func(ctx context.Context, d *delivery) (verdict, error) {
+	err := c.sweep(ctx, service, func(ctx context.Context, d *delivery) (verdict, error) {
+		id := parkedOf(d).ID
+		if replayed[id] {
+			return verdict{}, nil
+		}
 		if err := c.replay(ctx, service, d); err != nil {
 			return verdict{}, err
 		}
+		replayed[id] = true
 		n++
-		return verdict{settled: true, last: n == waiting}, nil
+		return verdict{settled: true}, nil
 	})
 	return n, err
 }
@@ -130,30 +134,64 @@ type verdict struct {
 func (c *Conn) sweep(ctx context.Context, service string, visit func(context.Context, *delivery) (verdict, error)) error {
 	ctx, cancel := c.bounded(ctx, time.Time{})
 	defer cancel()
-	var kept []*delivery
-	defer func() {
-		for _, d := range kept {
-			d.nack()
-		}
-	}()
+	queue := parkingQueue(service)
+	waiting, err := c.t.count(ctx, queue)
+	if err != nil {
+		return parkedFailure(service, err)
+	}
+	kept, settled, err := c.look(ctx, queue, visit)
+	for _, d := range kept {
+		d.nack()
+	}
+	if len(kept) > 0 {
+		c.reappear(ctx, queue, waiting-settled)
+	}
+	return err
+}
+
+// look visits until visit or the queue has no more.
+func (c *Conn) look(ctx context.Context, queue string, visit func(context.Context, *delivery) (verdict, error)) (kept []*delivery, settled int, err error) {
 	for {
-		d, ok, err := c.t.get(ctx, parkingQueue(service))
+		d, ok, err := c.t.get(ctx, queue)
 		if err != nil {
-			return parkedFailure(service, err)
+			return kept, settled, failure(err)
 		}
 		if !ok {
-			return nil
+			return kept, settled, nil
 		}
 		v, err := visit(ctx, d)
-		if !v.settled {
+		if v.settled {
+			settled++
+		} else {
 			kept = append(kept, d)
 		}
 		if err != nil || v.last {
-			return err
+			return kept, settled, err
 		}
 	}
 }
 
+// reappear waits until n messages can be seen again, since a broker does not
+// tell when it has taken one back: who looks twice should not miss any. It
+// gives up after a second, for somebody else may be looking.
+func (c *Conn) reappear(ctx context.Context, queue string, n int) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if visible, err := c.t.count(ctx, queue); err != nil || visible >= n {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// parkedFailure names the one failure that an operator can mistype.
 func parkedFailure(service string, err error) error {
 	if errors.Is(err, errNoQueue) {
 		return &Error{Code: NotFound, Message: service + " has never stored a message", Reason: reasonNoService, Ran: RanNo, cause: err}

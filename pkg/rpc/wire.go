@@ -74,7 +74,7 @@ func moved(d *delivery, queue string, set map[string]any) *envelope {
 
 // isJSON accepts a missing content type, which kills a Nameko worker.
 func isJSON(contentType string) bool {
-	if contentType == "" {
+	if contentType == "" || contentType == contentJSON {
 		return true
 	}
 	t, _, err := mime.ParseMediaType(contentType)
