@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,12 +54,15 @@ func Migrate(ctx context.Context, db *DB, fsys fs.FS, table string) error {
 
 func migrate(ctx context.Context, db *DB, fsys fs.FS, table string) error {
 	dialect := goose.DialectSQLite3
-	options := []goose.ProviderOption{goose.WithTableName(table), goose.WithDisableGlobalRegistry(true)}
 	if db.Dialect == MariaDB {
 		dialect = goose.DialectMySQL
-		options = append(options, goose.WithSessionLocker(namedLock(table)))
+		unlock, err := lock(ctx, db, table)
+		if err != nil {
+			return fmt.Errorf("lock migrations of %s: %w", table, err)
+		}
+		defer unlock()
 	}
-	provider, err := goose.NewProvider(dialect, db.DB, fsys, options...)
+	provider, err := goose.NewProvider(dialect, db.DB, fsys, goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read migrations of %s: %w", table, err)
 	}
@@ -72,39 +76,37 @@ func migrate(ctx context.Context, db *DB, fsys fs.FS, table string) error {
 	return nil
 }
 
-// namedLock is a lock of MariaDB's that belongs to a connection: it ends with
-// the connection, so a replica that dies while it migrates holds up nobody. Its
-// name counts for the whole server, hence the schema's hash in it.
-type namedLock string
-
 // lockWait is shorter than the time for which a read may last.
 const lockWait = 10 * time.Second
 
-// SessionLock waits for the lock until ctx ends.
-func (l namedLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+// lock waits for MariaDB's lock on the migrations of table, until ctx ends. The
+// lock belongs to a connection and ends with it, so a replica that dies while it
+// migrates holds up nobody. Its name counts for the whole server, hence the
+// schema's hash in it.
+//
+// It is taken around all that goose does: goose looks at its table before it
+// takes a lock of its own, and fails on one that another replica is making.
+func lock(ctx context.Context, db *DB, table string) (unlock func(), err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	unlock = func() {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // closes it
+	}
 	for {
 		var got sql.NullInt64
-		err := conn.QueryRowContext(ctx, `SELECT GET_LOCK(CONCAT(?, '.', MD5(DATABASE())), ?)`, l.name(), lockWait.Seconds()).Scan(&got)
-		if err != nil {
-			return fmt.Errorf("lock migrations: %w", err)
-		}
-		if got.Int64 == 1 {
-			return nil
-		}
-		if !got.Valid {
-			return errors.New("lock migrations: the server failed to make the lock")
+		err := conn.QueryRowContext(ctx, `SELECT GET_LOCK(CONCAT(?, '.', MD5(DATABASE())), ?)`,
+			table[:min(len(table), 31)], lockWait.Seconds()).Scan(&got) // 64 characters in all
+		switch {
+		case err != nil:
+			unlock()
+			return nil, err
+		case got.Int64 == 1:
+			return unlock, nil
+		case !got.Valid:
+			unlock()
+			return nil, errors.New("the server failed to make the lock")
 		}
 	}
 }
-
-// SessionUnlock gives the lock back.
-func (l namedLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, `DO RELEASE_LOCK(CONCAT(?, '.', MD5(DATABASE())))`, l.name())
-	if err != nil {
-		return fmt.Errorf("unlock migrations: %w", err)
-	}
-	return nil
-}
-
-// name keeps the whole within MariaDB's 64 characters.
-func (l namedLock) name() string { return string(l)[:min(len(l), 31)] }

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,11 +64,11 @@ func TestOpen_RefusesADSNThatCannotWork(t *testing.T) {
 	}
 }
 
-// Four replicas start together: each migration is applied once, and all go on.
-func TestMigrate_ByFourReplicasAtOnce(t *testing.T) {
+// Replicas start together: each migration is applied once, and all go on.
+func TestMigrate_ByReplicasAtOnce(t *testing.T) {
 	t.Parallel()
 	sqldbtest.Each(t, func(t *testing.T, dsn string) {
-		errs := make(chan error, 4)
+		errs := make(chan error, 8)
 		for range cap(errs) {
 			db := sqldbtest.Open(t, dsn)
 			go func() { errs <- sqldb.Migrate(t.Context(), db, folder("."), "goose_things") }()
@@ -310,6 +312,36 @@ func TestInTx_SurvivesACertainDeadlock(t *testing.T) {
 			t.Errorf("%d tries: there was no deadlock", tries)
 		}
 	})
+}
+
+// On SQLite a transaction has its turn before it reads, so that what it read
+// still holds when it writes, at the first try.
+func TestInTx_SQLiteReadsInItsTurn(t *testing.T) {
+	t.Parallel()
+	const runs = 20
+	db := migrated(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+	var running sync.WaitGroup
+	var tries atomic.Int64
+	for range runs {
+		running.Go(func() {
+			err := sqldb.InTx(t.Context(), db, func(tx *sqldb.Tx) error {
+				tries.Add(1)
+				var n int64
+				if err := tx.QueryRowContext(t.Context(), `SELECT n FROM things WHERE name = 'a'`).Scan(&n); err != nil {
+					return err
+				}
+				_, err := tx.ExecContext(t.Context(), `UPDATE things SET n = ? WHERE name = 'a'`, n+1)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	running.Wait()
+	if got := number(t, db, `SELECT n FROM things WHERE name = 'a'`); got != runs || tries.Load() != runs {
+		t.Errorf("n = %d after %d tries, want %d and %d", got, tries.Load(), runs, runs)
+	}
 }
 
 func bump(ctx context.Context, tx *sqldb.Tx, name string) error {

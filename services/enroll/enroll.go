@@ -10,6 +10,7 @@
 package enroll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func (s *Service) insert(ctx context.Context, args enrollapi.InsertArgs, events 
 	if err != nil {
 		return err
 	}
-	key := rpc.KeyFrom(ctx)
+	key := cmp.Or(rpc.KeyFrom(ctx), fmt.Sprintf("enroll.insert/%d", e.StudentID)) // a foreign client's call has none
 	at, first, err := s.store.Insert(ctx, key, e)
 	if err != nil {
 		return err

@@ -37,8 +37,7 @@ func (s *SQLStore) Reserve(ctx context.Context, key string, hash [32]byte) (answ
 		case k.inFlight:
 			return ErrKeyInFlight
 		}
-		_, err = tx.ExecContext(ctx, tx.SQL(retakeKey), hash[:], inFlight, life, key)
-		return err
+		return retake(ctx, tx, key, hash, inFlight, life)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reserve idempotency key: %w", err)
@@ -48,12 +47,21 @@ func (s *SQLStore) Reserve(ctx context.Context, key string, hash [32]byte) (answ
 
 const (
 	insertKey = `INSERT INTO idempotency_keys (client_key, request_hash, in_flight_until, expires_at) VALUES (?, ?, $NOW + ?, $NOW + ?)`
-	retakeKey = `UPDATE idempotency_keys SET request_hash = ?, student_id = NULL, in_flight_until = $NOW + ?, expires_at = $NOW + ? WHERE client_key = ?`
-	// selectKey locks the row on MariaDB, so that one of several takes it; on
-	// SQLite the transaction has the only lock there is.
-	selectKey      = `SELECT request_hash, student_id, in_flight_until > $NOW, expires_at <= $NOW FROM idempotency_keys WHERE client_key = ?`
-	selectKeyMaria = selectKey + ` FOR UPDATE`
+	retakeKey = `UPDATE idempotency_keys SET request_hash = ?, student_id = NULL, in_flight_until = $NOW + ?, expires_at = $NOW + ?
+		WHERE client_key = ? AND (expires_at <= $NOW OR student_id IS NULL AND in_flight_until <= $NOW)`
 )
+
+// retake gives a key that has lapsed to a new request. Of several, one gets it.
+func retake(ctx context.Context, tx *sqldb.Tx, key string, hash [32]byte, inFlight, life int64) error {
+	result, err := tx.ExecContext(ctx, tx.SQL(retakeKey), hash[:], inFlight, life, key)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); n == 1 || err != nil {
+		return err
+	}
+	return ErrKeyInFlight
+}
 
 // clientKey is a row of idempotency_keys, by the database's clock.
 type clientKey struct {
@@ -63,12 +71,10 @@ type clientKey struct {
 }
 
 func readKey(ctx context.Context, tx *sqldb.Tx, key string) (clientKey, error) {
-	query := selectKeyMaria
-	if tx.Dialect == sqldb.SQLite {
-		query = selectKey
-	}
 	var k clientKey
-	err := tx.QueryRowContext(ctx, tx.SQL(query), key).Scan(&k.hash, &k.answer, &k.inFlight, &k.expired)
+	err := tx.QueryRowContext(ctx, tx.SQL(
+		`SELECT request_hash, student_id, in_flight_until > $NOW, expires_at <= $NOW FROM idempotency_keys WHERE client_key = ?`), key).
+		Scan(&k.hash, &k.answer, &k.inFlight, &k.expired)
 	return k, err
 }
 

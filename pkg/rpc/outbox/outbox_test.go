@@ -274,6 +274,40 @@ func TestRelay_TwoReplicasShareTheRows(t *testing.T) {
 	})
 }
 
+// What one relay has in its hands no other one sends, however long the broker
+// takes.
+func TestRelay_LeavesAloneWhatAnotherSends(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, dsn string) {
+		const held = 10
+		db := migrated(t, dsn)
+		box := outbox.New(db, patient())
+		for i := range held {
+			enqueue(t, db, box, fmt.Sprintf("held/%d", i), message(t, greet, "x"))
+		}
+		arrived, answer := make(chan struct{}, held), make(chan struct{})
+		stop := relay(t, box, casterFunc(func(context.Context, rpc.Message) error {
+			arrived <- struct{}{}
+			<-answer
+			return nil
+		}))
+		for range held {
+			<-arrived
+		}
+		bus := newBroker()
+		relay(t, outbox.New(sqldbtest.Open(t, dsn), patient()), bus)
+		for i := range 3 { // three passes of the other relay
+			enqueue(t, db, box, fmt.Sprintf("free/%d", i), message(t, greet, "x"))
+			until(t, "a cast of the other relay", func() bool { return bus.times(fmt.Sprintf("free/%d/greeter.greet", i)) == 1 })
+		}
+		if keys, _ := bus.count(); keys != 3 {
+			t.Errorf("the other relay sent %d casts, want its own 3", keys)
+		}
+		close(answer)
+		stop()
+	})
+}
+
 // An open cast is sent again, ever more seldom, until it is closed; then never.
 func TestRelay_SendsAgainUntilClosed(t *testing.T) {
 	t.Parallel()
