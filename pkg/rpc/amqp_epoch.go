@@ -106,7 +106,10 @@ func (ep *amqpEpoch) tearDown() {
 
 // sayGoodbye closes both connections as the protocol has it, within ctx.
 func (ep *amqpEpoch) sayGoodbye(ctx context.Context) {
-	defer context.AfterFunc(ctx, ep.sockets.cut)()
+	defer context.AfterFunc(ctx, func() {
+		ep.fail(errClosing) // the cause, before what it causes
+		ep.sockets.cut()
+	})()
 	var both sync.WaitGroup
 	for _, conn := range []*amqp.Connection{ep.p, ep.c} {
 		both.Go(func() { _ = conn.Close() }) // it is closed in any case

@@ -58,7 +58,7 @@ func newProxy(t *testing.T, rawURL string) (*proxy, string) {
 	t.Cleanup(func() {
 		_ = listener.Close()
 		p.resume()
-		p.cut()
+		p.Cut()
 		p.wg.Wait()
 	})
 	u.Host = listener.Addr().String()
@@ -129,8 +129,8 @@ func (p *proxy) fromServer(server net.Conn, client *frameWriter) {
 	}
 }
 
-// cut closes all connections, as the kernel does for a broker that is killed.
-func (p *proxy) cut() {
+// Cut closes all connections, as the kernel does for a broker that is killed.
+func (p *proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, conn := range p.conns {
@@ -166,9 +166,9 @@ func (p *proxy) resume() {
 	}
 }
 
-// block sends connection.blocked to all clients, unblock connection.unblocked.
-func (p *proxy) block()   { p.inject(connectionMethod(60, "\x06memory")) }
-func (p *proxy) unblock() { p.inject(connectionMethod(61, "")) }
+// Block sends connection.blocked to all clients, Unblock connection.unblocked.
+func (p *proxy) Block()   { p.inject(connectionMethod(60, "\x06memory")) }
+func (p *proxy) Unblock() { p.inject(connectionMethod(61, "")) }
 
 func connectionMethod(method byte, args string) []byte {
 	payload := append([]byte{0, 10, 0, method}, args...)
@@ -187,7 +187,7 @@ func (p *proxy) inject(frame []byte) {
 }
 
 // eventually polls until ok returns true; it fails the test after ten seconds.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(10 * time.Second)
 	defer deadline.Stop()

@@ -107,17 +107,21 @@ func (got taken) giveBack() {
 	}
 }
 
-// delivery closes the channel with the settlement.
+// delivery waits with its settlement until the broker has taken note of it, so
+// that what was given back is there for the next get.
 func (got taken) delivery(ep *amqpEpoch, queue string) *delivery {
 	slots := make(chan struct{}, 1)
 	slots <- struct{}{}
 	s := &settlement{ep: ep, ch: got.ch, tag: got.d.DeliveryTag, slots: slots}
 	d := s.delivery(queue, &got.d)
-	d.ack = func() { s.ack(); ep.spawn(got.giveBack) }
-	d.nack = func() { s.nack(); ep.spawn(got.giveBack) }
+	d.ack = func() { s.ack(); got.giveBack() }
+	d.nack = func() { s.nack(); got.giveBack() }
 	return d
 }
 
+// count asks for what RabbitMQ knows at once: of a quorum queue that may lag
+// behind a confirm by some milliseconds, and it is 0 when the queue's leader
+// takes longer than 250 ms to say.
 func (t *amqpTransport) count(ctx context.Context, queue string) (int, error) {
 	ep, err := t.connected(ctx)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -44,16 +45,15 @@ func (t *amqpTransport) enter(ep *amqpEpoch) {
 	t.mu.Lock()
 	t.epoch = ep
 	t.refresh()
-	consumers := append([]*amqpConsumer(nil), t.consumers...)
+	consumers := slices.Clone(t.consumers)
 	t.mu.Unlock()
-	ep.spawn(func() {
-		for _, c := range consumers {
+	for _, c := range consumers { // side by side: a queue in trouble may take a minute
+		ep.spawn(func() {
 			if err := c.subscribe(ep); err != nil {
 				ep.fail(err)
-				return
 			}
-		}
-	})
+		})
+	}
 }
 
 func (t *amqpTransport) leave(why error) {

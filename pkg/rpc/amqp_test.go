@@ -20,7 +20,7 @@ import (
 // amqpKit is a running transport and what it tells.
 type amqpKit struct {
 	*amqpTransport
-	t       *testing.T
+	t       testing.TB
 	replies chan *envelope
 	lost    chan uint64
 	log     *syncBuffer
@@ -44,7 +44,7 @@ func (s *syncBuffer) String() string {
 }
 
 // startAMQP starts a transport and closes it with the test.
-func startAMQP(t *testing.T, url string, change ...func(*amqpLimits)) *amqpKit {
+func startAMQP(t testing.TB, url string, change ...func(*amqpLimits)) *amqpKit {
 	t.Helper()
 	limits := defaultAMQPLimits()
 	limits.minDelay, limits.maxDelay = time.Millisecond, 20*time.Millisecond
@@ -70,7 +70,7 @@ func startAMQP(t *testing.T, url string, change ...func(*amqpLimits)) *amqpKit {
 }
 
 // connect is startAMQP that waits for the broker.
-func connect(t *testing.T, url string, change ...func(*amqpLimits)) *amqpKit {
+func connect(t testing.TB, url string, change ...func(*amqpLimits)) *amqpKit {
 	t.Helper()
 	k := startAMQP(t, url, change...)
 	eventually(t, "ready", func() bool { return k.ready() == nil })
@@ -116,7 +116,7 @@ func (k *amqpKit) deleteQueue(name string) {
 	}
 }
 
-func receive[T any](t *testing.T, what string, from <-chan T) T {
+func receive[T any](t testing.TB, what string, from <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-from:
@@ -268,7 +268,7 @@ func TestAMQP_ConnectionLost(t *testing.T) {
 
 	p.refuse(true)
 	cutAt := time.Now()
-	p.cut()
+	p.Cut()
 	if n := receive(t, "lost", k.lost); n != 1 {
 		t.Errorf("lost(%d), want 1", n)
 	}
@@ -322,7 +322,7 @@ func TestAMQP_StaleAckIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	stale := receive(t, "first delivery", deliveries)
-	p.cut()
+	p.Cut()
 	receive(t, "lost", k.lost)
 	again := receive(t, "second delivery", deliveries)
 	if !again.redelivered || again.count == 0 {
@@ -330,7 +330,7 @@ func TestAMQP_StaleAckIsDropped(t *testing.T) {
 	}
 	stale.ack()
 	stale.nack()
-	p.cut() // the broker takes back what is not acked
+	p.Cut() // the broker takes back what is not acked
 	receive(t, "lost", k.lost)
 	third := receive(t, "third delivery: the stale ack removed it", deliveries)
 	again.nack()
@@ -348,7 +348,7 @@ func TestAMQP_Blocked(t *testing.T) {
 	p, url := newProxy(t, testenv.AMQP(t))
 	k := connect(t, url)
 	queue := k.queue(nil)
-	p.block()
+	p.Block()
 	eventually(t, "blocked", func() bool { return errors.Is(k.ready(), errBlocked) })
 
 	if err := publishAndWait(k, t.Context(), &envelope{key: queue}, false); !errors.Is(err, errBlocked) {
@@ -362,7 +362,7 @@ func TestAMQP_Blocked(t *testing.T) {
 	}
 	outcome := make(chan error, 1)
 	k.publish2(queue, "later", outcome)
-	p.unblock()
+	p.Unblock()
 	if err := receive(t, "outcome", outcome); err != nil {
 		t.Errorf("publish that waited = %v", err)
 	}
@@ -389,7 +389,7 @@ func TestAMQP_BlockedWhileQueued(t *testing.T) {
 	put(t.Context(), false, fails)
 	put(ctx, true, ends)
 	put(t.Context(), true, kept)
-	p.block()
+	p.Block()
 
 	if err := receive(t, "outcome of the one that does not wait", fails); !errors.Is(err, errBlocked) {
 		t.Errorf("does not wait: %v, want blocked", err)
@@ -399,7 +399,7 @@ func TestAMQP_BlockedWhileQueued(t *testing.T) {
 		t.Errorf("cancelled: %v, want blocked and cancelled", err)
 	}
 	p.resume()
-	p.unblock()
+	p.Unblock()
 	if err := receive(t, "outcome of the written one", first); err != nil {
 		t.Errorf("written: %v", err)
 	}
@@ -638,9 +638,9 @@ func TestAMQP_CloseIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(*proxy){
 		"stalled": (*proxy).hold,
-		"blocked": (*proxy).block,
-		"both":    func(p *proxy) { p.hold(); p.block() },
-		"gone":    func(p *proxy) { p.refuse(true); p.cut() },
+		"blocked": (*proxy).Block,
+		"both":    func(p *proxy) { p.hold(); p.Block() },
+		"gone":    func(p *proxy) { p.refuse(true); p.Cut() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -686,7 +686,7 @@ func TestAMQP_ConfirmsUnderCuts(t *testing.T) {
 	}
 	for _, at := range []int64{500, 2000, 4000} {
 		eventually(t, "progress", func() bool { return outcomes.Load() >= at })
-		p.cut()
+		p.Cut()
 	}
 	wg.Wait()
 	close(stored)
