@@ -138,7 +138,7 @@ func start(t *testing.T, dsn string, wrap func(enroll.Store) enroll.Store) world
 		if err := <-done; err != nil {
 			t.Errorf("serve: %v", err)
 		}
-		if err := w.conn.Close(context.Background()); err != nil {
+		if err := w.conn.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})

@@ -230,7 +230,7 @@ func start(t *testing.T, broker *rpc.MemoryBroker, dsn string, wrap func(student
 		if err := <-done; err != nil {
 			t.Errorf("serve: %v", err)
 		}
-		if err := w.caller.Close(context.Background()); err != nil {
+		if err := w.caller.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
@@ -258,7 +258,7 @@ func startOthers(t *testing.T, broker *rpc.MemoryBroker, deaf int) *others {
 	o := &others{deaf: deaf, seen: map[string]int{}, langs: map[string]int{}}
 	o.conn = broker.Connect(rpc.Options{Service: "others", Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
-		if err := o.conn.Close(context.Background()); err != nil {
+		if err := o.conn.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})

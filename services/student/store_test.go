@@ -223,9 +223,9 @@ func TestStore_RegisterIsOneTransaction(t *testing.T) {
 		if _, _, err := store.Register(t.Context(), somchai()); err == nil {
 			t.Fatal("registered without a cast")
 		}
-		for _, table := range []string{"students", "inbox"} {
-			if n := number(t, store.db, `SELECT COUNT(*) FROM `+table); n != 0 {
-				t.Errorf("%d rows left in %s", n, table)
+		for _, query := range []string{`SELECT COUNT(*) FROM students`, `SELECT COUNT(*) FROM inbox`} {
+			if n := number(t, store.db, query); n != 0 {
+				t.Errorf("%s: %d, want none left", query, n)
 			}
 		}
 		exec(t, store.db, `DELETE FROM outbox`)

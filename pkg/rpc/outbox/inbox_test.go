@@ -85,9 +85,9 @@ func TestOnce_FailureLeavesTheKeyFree(t *testing.T) {
 		db := effects(t, dsn)
 		_, first, err := outbox.Once(t.Context(), db, "k", func(tx *sqldb.Tx) (receipt, error) {
 			r, err := effect(t.Context(), receipt{Number: 1})(tx)
-			return r, errors.Join(err, broken)
+			return r, errors.Join(err, errBroken)
 		})
-		if !errors.Is(err, broken) || first {
+		if !errors.Is(err, errBroken) || first {
 			t.Fatalf("first %v, err %v, want the error of fn", first, err)
 		}
 		got, first, err := outbox.Once(t.Context(), db, "k", effect(t.Context(), receipt{Number: 2}))
@@ -155,7 +155,7 @@ func TestOnce_RaceWithFailures(t *testing.T) {
 					mu.Lock()
 					defer mu.Unlock()
 					if runs++; runs <= 3 && err == nil {
-						err = broken
+						err = errBroken
 					}
 					return r, err
 				})
@@ -163,7 +163,7 @@ func TestOnce_RaceWithFailures(t *testing.T) {
 				defer mu.Unlock()
 				if err == nil {
 					done++
-				} else if !errors.Is(err, broken) {
+				} else if !errors.Is(err, errBroken) {
 					t.Error(err)
 				}
 			})

@@ -22,9 +22,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
-	greet  = rpc.NewCast[greetArgs]("greeter.greet")
-	wave   = rpc.NewCast[greetArgs]("greeter.wave")
-	broken = errors.New("the broker is down")
+	greet     = rpc.NewCast[greetArgs]("greeter.greet")
+	wave      = rpc.NewCast[greetArgs]("greeter.wave")
+	errBroken = errors.New("the broker is down")
 )
 
 type greetArgs struct {
@@ -221,9 +221,9 @@ func TestEnqueue_IsPartOfTheTransaction(t *testing.T) {
 			if err := box.Enqueue(t.Context(), tx, "person/1", m); err != nil {
 				return err
 			}
-			return broken
+			return errBroken
 		})
-		if !errors.Is(err, broken) {
+		if !errors.Is(err, errBroken) {
 			t.Fatal(err)
 		}
 		if n := number(t, db, `SELECT COUNT(*) FROM outbox`); n != 0 {
@@ -372,7 +372,7 @@ func TestRelay_BrokerDown(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, dsn string) {
 		db := migrated(t, dsn)
 		box, bus := outbox.New(db, patient()), newBroker()
-		bus.fail(broken)
+		bus.fail(errBroken)
 		for i := range 10 {
 			enqueue(t, db, box, fmt.Sprintf("person/%d", i), message(t, greet, "x"))
 		}
