@@ -14,7 +14,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// # The AMQP transport
+// amqpTransport speaks AMQP 0-9-1 to RabbitMQ.
 //
 // Two TCP connections a process: P publishes, C consumes, so that a broker that
 // stops reading from publishers still takes acks and hands out replies. The
@@ -49,7 +49,7 @@ import (
 // most 512 of a lane are unconfirmed. When the gate shuts, the writer fails what
 // waits in its queue, or keeps it until its context ends, as the caller chose.
 //
-// The writer alone can meet a socket that takes nothing; each write has a
+// On P the writer alone meets a socket that takes nothing; each write has a
 // deadline of 5 s, after which the epoch is over. Then what is queued fails as
 // not sent, and what is written without a confirm fails as sent.
 //

@@ -24,7 +24,7 @@ func BenchmarkAMQP_Publish(b *testing.B) {
 				for c := range callers {
 					wg.Go(func() {
 						for range (b.N + c) / callers {
-							if err := publishAndWait(k, b.Context(), &envelope{key: queue, mandatory: true, transient: transient, body: body}, true); err != nil {
+							if err := publishAndWait(b.Context(), k, &envelope{key: queue, mandatory: true, transient: transient, body: body}, true); err != nil {
 								b.Error(err)
 								return
 							}

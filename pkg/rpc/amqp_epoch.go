@@ -19,6 +19,7 @@ type amqpEpoch struct {
 	sockets  sockets
 	p, c     *amqp.Connection
 	lanes    [2]*amqpLane // transient, stored
+	getter   amqpGetter
 	replyKey string
 	gate     atomic.Pointer[amqpGate]
 

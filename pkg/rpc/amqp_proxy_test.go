@@ -172,7 +172,7 @@ func (p *proxy) Unblock() { p.inject(connectionMethod(61, "")) }
 
 func connectionMethod(method byte, args string) []byte {
 	payload := append([]byte{0, 10, 0, method}, args...)
-	frame := binary.BigEndian.AppendUint32([]byte{1, 0, 0}, uint32(len(payload)))
+	frame := binary.BigEndian.AppendUint32([]byte{1, 0, 0}, uint32(len(payload))) //nolint:gosec // a dozen bytes
 	return append(append(frame, payload...), 0xCE)
 }
 
@@ -187,8 +187,8 @@ func (p *proxy) inject(frame []byte) {
 }
 
 // eventually polls until ok returns true; it fails the test after ten seconds.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.NewTimer(10 * time.Second)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
@@ -197,7 +197,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("after 10 s still not: %s", what)
+			tb.Fatalf("after 10 s still not: %s", what)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (t *amqpTransport) supervise(ctx context.Context) {
 		} else {
 			out.lasts(ctx, err)
 		}
-		pause(ctx, t.limits.delay(out.attempts))
+		pause(ctx, t.limits.delay(out.level))
 	}
 }
 
@@ -73,18 +73,20 @@ func (t *amqpTransport) gateChanged() {
 // outage tells the log once that the connection is lost and once that it is
 // back, and spaces the attempts between.
 type outage struct {
-	t        *amqpTransport
-	since    time.Time
-	attempts int
-	logged   bool
+	t      *amqpTransport
+	since  time.Time
+	failed int // attempts of this outage
+	level  int // of the delay
+	logged bool
 }
 
 func (o *outage) began(why error, lived time.Duration) {
 	o.since = time.Now()
 	if lived > o.t.limits.maxDelay { // an epoch that dies young must not be retried in a rush
-		o.attempts = 0
+		o.level = 0
 	}
-	o.attempts++
+	o.failed = 0
+	o.level++
 	if !o.t.isClosing() {
 		o.t.log.Warn("broker connection lost", "err", why, "retry_min", o.t.limits.minDelay, "retry_max", o.t.limits.maxDelay)
 		o.logged = true
@@ -92,11 +94,13 @@ func (o *outage) began(why error, lived time.Duration) {
 }
 
 func (o *outage) lasts(ctx context.Context, why error) {
-	o.attempts++
+	o.failed++
+	o.level++
 	if ctx.Err() != nil {
 		return
 	}
 	o.t.leave(why)
+	o.t.log.Debug("broker not reached", "err", why, "attempt", o.failed)
 	if !o.logged {
 		o.t.log.Warn("broker not reachable", "err", why, "retry_min", o.t.limits.minDelay, "retry_max", o.t.limits.maxDelay)
 		o.logged = true
@@ -104,7 +108,7 @@ func (o *outage) lasts(ctx context.Context, why error) {
 }
 
 func (o *outage) ended(ep *amqpEpoch) {
-	o.t.log.Info("broker connected", "epoch", ep.number, "attempts", o.attempts+1, "after", time.Since(o.since).Round(time.Millisecond))
+	o.t.log.Info("broker connected", "epoch", ep.number, "attempts", o.failed+1, "after", time.Since(o.since).Round(time.Millisecond))
 	o.logged = false
 }
 

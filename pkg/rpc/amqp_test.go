@@ -44,8 +44,8 @@ func (s *syncBuffer) String() string {
 }
 
 // startAMQP starts a transport and closes it with the test.
-func startAMQP(t testing.TB, url string, change ...func(*amqpLimits)) *amqpKit {
-	t.Helper()
+func startAMQP(tb testing.TB, url string, change ...func(*amqpLimits)) *amqpKit {
+	tb.Helper()
 	limits := defaultAMQPLimits()
 	limits.minDelay, limits.maxDelay = time.Millisecond, 20*time.Millisecond
 	for _, c := range change {
@@ -55,25 +55,25 @@ func startAMQP(t testing.TB, url string, change ...func(*amqpLimits)) *amqpKit {
 	o := Options{Service: "kit", Log: slog.New(slog.NewTextHandler(log, nil))}.withDefaults()
 	tr, err := newAMQPTransport(url, o, limits)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	k := &amqpKit{amqpTransport: tr, t: t, replies: make(chan *envelope, 100), lost: make(chan uint64, 100), log: log}
+	k := &amqpKit{amqpTransport: tr, t: tb, replies: make(chan *envelope, 100), lost: make(chan uint64, 100), log: log}
 	tr.start(func(e *envelope) { k.replies <- e }, func(n uint64) { k.lost <- n })
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		if err := tr.close(ctx); err != nil && !t.Failed() {
-			t.Logf("close: %v", err)
+		if err := tr.close(ctx); err != nil && !tb.Failed() {
+			tb.Logf("close: %v", err)
 		}
 	})
 	return k
 }
 
 // connect is startAMQP that waits for the broker.
-func connect(t testing.TB, url string, change ...func(*amqpLimits)) *amqpKit {
-	t.Helper()
-	k := startAMQP(t, url, change...)
-	eventually(t, "ready", func() bool { return k.ready() == nil })
+func connect(tb testing.TB, url string, change ...func(*amqpLimits)) *amqpKit {
+	tb.Helper()
+	k := startAMQP(tb, url, change...)
+	eventually(tb, "ready", func() bool { return k.ready() == nil })
 	return k
 }
 
@@ -90,10 +90,10 @@ func (k *amqpKit) queue(args map[string]any) string {
 // send publishes to a queue and returns the outcome.
 func (k *amqpKit) send(queue, body string) error {
 	k.t.Helper()
-	return publishAndWait(k.amqpTransport, k.t.Context(), &envelope{key: queue, mandatory: true, body: []byte(body)}, true)
+	return publishAndWait(k.t.Context(), k.amqpTransport, &envelope{key: queue, mandatory: true, body: []byte(body)}, true)
 }
 
-func publishAndWait(t transport, ctx context.Context, e *envelope, wait bool) error { //nolint:revive // the transport comes first in all of these
+func publishAndWait(ctx context.Context, t transport, e *envelope, wait bool) error {
 	done := make(chan error, 1)
 	t.publish(ctx, e, wait, func(err error) { done <- err })
 	return <-done
@@ -116,13 +116,13 @@ func (k *amqpKit) deleteQueue(name string) {
 	}
 }
 
-func receive[T any](t testing.TB, what string, from <-chan T) T {
-	t.Helper()
+func receive[T any](tb testing.TB, what string, from <-chan T) T {
+	tb.Helper()
 	select {
 	case v := <-from:
 		return v
 	case <-time.After(10 * time.Second):
-		t.Fatalf("after 10 s still no %s", what)
+		tb.Fatalf("after 10 s still no %s", what)
 		panic("unreachable")
 	}
 }
@@ -148,7 +148,7 @@ func TestAMQP_CarriesEveryProperty(t *testing.T) {
 		correlationID: "c1", replyTo: "r1", transient: true, expiration: time.Minute,
 		headers: map[string]any{"a": "b", "n": int64(1) << 40, "list": []any{"x", "y"}}, body: []byte(`{"ไทย":1}`),
 	}
-	if err := publishAndWait(k, t.Context(), sent, false); err != nil {
+	if err := publishAndWait(t.Context(), k, sent, false); err != nil {
 		t.Fatal(err)
 	}
 	d := receive(t, "delivery", deliveries)
@@ -170,7 +170,7 @@ func TestAMQP_Replies(t *testing.T) {
 	if !ok || epoch != 1 || key == "" {
 		t.Fatalf("replyKey = %q, %d, %v", key, epoch, ok)
 	}
-	if err := publishAndWait(k, t.Context(), &envelope{exchange: exchangeRPC, key: key, mandatory: true, correlationID: "c", body: []byte("hi")}, false); err != nil {
+	if err := publishAndWait(t.Context(), k, &envelope{exchange: exchangeRPC, key: key, mandatory: true, correlationID: "c", body: []byte("hi")}, false); err != nil {
 		t.Fatal(err)
 	}
 	if e := receive(t, "reply", k.replies); e.correlationID != "c" || string(e.body) != "hi" {
@@ -194,7 +194,7 @@ func TestAMQP_TellsUnroutableFromRoutable(t *testing.T) {
 				if (i+c)%3 == 0 {
 					e.key = "nobody-home"
 				}
-				switch err := publishAndWait(k, t.Context(), e, true); {
+				switch err := publishAndWait(t.Context(), k, e, true); {
 				case err == nil && e.key == queue:
 					good.Add(1)
 				case errors.Is(err, errUnroutable) && e.key != queue:
@@ -278,7 +278,7 @@ func TestAMQP_ConnectionLost(t *testing.T) {
 	if _, _, ok := k.replyKey(); ok || !errors.Is(k.ready(), errNotConnected) {
 		t.Errorf("ready = %v without a connection", k.ready())
 	}
-	err := publishAndWait(k, t.Context(), &envelope{key: queue}, false)
+	err := publishAndWait(t.Context(), k, &envelope{key: queue}, false)
 	if pe, ok := errors.AsType[*publishError](err); !ok || pe.sent || !errors.Is(err, errNotConnected) {
 		t.Errorf("publish without waiting = %v, want not connected, not sent", err)
 	}
@@ -351,12 +351,12 @@ func TestAMQP_Blocked(t *testing.T) {
 	p.Block()
 	eventually(t, "blocked", func() bool { return errors.Is(k.ready(), errBlocked) })
 
-	if err := publishAndWait(k, t.Context(), &envelope{key: queue}, false); !errors.Is(err, errBlocked) {
+	if err := publishAndWait(t.Context(), k, &envelope{key: queue}, false); !errors.Is(err, errBlocked) {
 		t.Errorf("publish without waiting = %v, want blocked", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	err := publishAndWait(k, ctx, &envelope{key: queue}, true)
+	err := publishAndWait(ctx, k, &envelope{key: queue}, true)
 	if !errors.Is(err, errBlocked) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("publish that waits = %v, want blocked and its deadline", err)
 	}
@@ -457,7 +457,7 @@ func TestAMQP_QueueFull(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if err := publishAndWait(k, ctx, &envelope{key: queue}, true); !errors.Is(err, errFull) {
+	if err := publishAndWait(ctx, k, &envelope{key: queue}, true); !errors.Is(err, errFull) {
 		t.Errorf("publish that waits = %v, want full", err)
 	}
 	p.resume()
@@ -607,6 +607,38 @@ func TestAMQP_Get(t *testing.T) {
 	}
 }
 
+// What an operator looks at stays in his hands, more of it than there are
+// channels.
+func TestAMQP_GetsMoreThanThereAreChannels(t *testing.T) {
+	t.Parallel()
+	k := connect(t, testenv.AMQP(t)+"?channel_max=8")
+	queue := k.queue(map[string]any{"x-queue-type": "quorum"})
+	var held []*delivery
+	for range 20 {
+		if err := k.send(queue, "x"); err != nil {
+			t.Fatal(err)
+		}
+		d, ok, err := k.get(t.Context(), queue)
+		if err != nil || !ok {
+			t.Fatalf("get = %v, %v", ok, err)
+		}
+		held = append(held, d)
+	}
+	for _, d := range held {
+		d.nack()
+	}
+	for range held {
+		d, ok, err := k.get(t.Context(), queue)
+		if err != nil || !ok {
+			t.Fatalf("get of what was given back = %v, %v", ok, err)
+		}
+		d.ack()
+	}
+	if _, ok, err := k.get(t.Context(), queue); ok || err != nil {
+		t.Errorf("get = %v, %v, want nothing", ok, err)
+	}
+}
+
 func TestAMQP_CloseFlushes(t *testing.T) {
 	t.Parallel()
 	k := connect(t, testenv.AMQP(t))
@@ -625,7 +657,7 @@ func TestAMQP_CloseFlushes(t *testing.T) {
 	if confirmed.Load() != 1000 {
 		t.Errorf("%d of 1000 confirmed before close returned", confirmed.Load())
 	}
-	if err := publishAndWait(k, t.Context(), &envelope{key: queue}, true); !errors.Is(err, errNotConnected) {
+	if err := publishAndWait(t.Context(), k, &envelope{key: queue}, true); !errors.Is(err, errNotConnected) {
 		t.Errorf("publish after close = %v, want not connected", err)
 	}
 	if err := k.close(t.Context()); err != nil {
@@ -736,7 +768,7 @@ func TestAMQP_RefusesWhatCannotBeWritten(t *testing.T) {
 		"long header":  {key: "q", headers: map[string]any{strings.Repeat("h", 256): "x"}},
 		"long replyTo": {key: "q", replyTo: strings.Repeat("r", 256)},
 	} {
-		err := publishAndWait(k, t.Context(), e, true)
+		err := publishAndWait(t.Context(), k, e, true)
 		if pe, ok := errors.AsType[*publishError](err); !ok || pe.sent {
 			t.Errorf("%s: %v, want not sent", name, err)
 		}
