@@ -63,7 +63,10 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r.client = rpctest.Serve(t, r.broker, rpc.Options{Service: "student"},
-		emailapi.Sent.On("student.on_emailed", func(_ context.Context, e emailapi.SentEvent) error {
+		emailapi.Sent.On("student.on_emailed", func(ctx context.Context, e emailapi.SentEvent) error {
+			if key := rpc.KeyFrom(ctx); key != e.Key {
+				t.Errorf("the event of cast %q has the key %q: a repeat would not be known", e.Key, key)
+			}
 			r.events <- e
 			return nil
 		}))
