@@ -55,7 +55,7 @@ var errStopping = errors.New("was asked to stop")
 // environments and gathers the metrics of all.
 func AdminHandler(metrics prometheus.Gatherer, checks ...Check) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -121,6 +121,6 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	//nolint:errcheck,errchkjson // the client has gone: nobody is left to be told
+	//nolint:errcheck,gosec // G104: the client has gone: nobody is left to be told
 	json.NewEncoder(w).Encode(body)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Fault is one bad setting. It never holds the value of a secret.
-type Fault struct {
+type Fault struct { //nolint:errname // service.Fault{…} reads as what it is where a config makes one
 	// Setting is the name, such as OTP_TTL.
 	Setting string
 	// Problem completes the sentence that begins with the name.
@@ -30,7 +30,7 @@ func (f Fault) Error() string {
 }
 
 // Faults are all that is wrong with the settings.
-type Faults []Fault
+type Faults []Fault //nolint:errname // more than one Fault
 
 // Error lists the faults, one a line.
 func (fs Faults) Error() string {

@@ -22,10 +22,10 @@ func (p Program) healthcheck(ctx context.Context, vars map[string]string, stdout
 	defer cancel()
 	answer, err := askReady(ctx, localURL(c.AdminAddr))
 	if err != nil {
-		fmt.Fprintf(stderr, "%s is not ready: %v\n", p.Name, err) //nolint:errcheck // the exit code says it too
+		fmt.Fprintf(stderr, "%s is not ready: %v\n", p.Name, err) // the exit code says it too
 		return exitFailed
 	}
-	fmt.Fprintln(stdout, answer) //nolint:errcheck // the exit code says it too
+	fmt.Fprintln(stdout, answer) // the exit code says it too
 	return exitOK
 }
 
@@ -50,7 +50,7 @@ func askReady(ctx context.Context, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
+	defer response.Body.Close() // it was only read
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
 		return "", err

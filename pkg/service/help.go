@@ -72,7 +72,7 @@ func unique(settings, others []Setting) []Setting {
 }
 
 func (p Program) misused(w io.Writer, problem string) int {
-	//nolint:errcheck // there is nowhere left to say that stderr is gone
+	// There is nowhere left to say that stderr is gone
 	fmt.Fprintf(w, "%s: %s; %s help lists the commands and settings\n", p.Name, problem, p.Name)
 	return exitUsage
 }

@@ -12,7 +12,7 @@ import (
 // two are reported by whoever decodes; until then their defaults hold.
 func newLogger(w io.Writer, vars map[string]string) *slog.Logger {
 	var c Common
-	_ = decode(vars, &c) //nolint:errcheck // NewEnv reports the same faults
+	_ = decode(vars, &c) // NewEnv reports the same faults
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	var h slog.Handler = slog.NewJSONHandler(w, options)
 	if c.LogFormat == "text" {

@@ -168,7 +168,9 @@ func TestAdminHandler(t *testing.T) {
 		"healthy while not ready": {"/healthz", []service.Check{broken}, 200, `{"status":"ok"}`},
 		"ready":                   {"/readyz", []service.Check{working}, 200, `{"ready":true,"checks":[{"name":"redis","ready":true}]}`},
 		"not ready": {
-			"/readyz", []service.Check{working, broken}, 503,
+			"/readyz",
+			[]service.Check{working, broken},
+			503,
 			`{"ready":false,"checks":[{"name":"redis","ready":true},{"name":"amqp","ready":false,"error":"connection refused"}]}`,
 		},
 		"no pprof unasked": {"/debug/pprof/", nil, 404, "404 page not found"},

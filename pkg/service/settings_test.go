@@ -3,6 +3,7 @@ package service_test
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,9 +98,7 @@ func TestEnv_Decode_Faults(t *testing.T) {
 			t.Parallel()
 			vars := map[string]string{}
 			for _, layer := range []map[string]string{good, tc.vars} {
-				for name, value := range layer {
-					vars[name] = value
-				}
+				maps.Copy(vars, layer)
 			}
 			_, err := decode(t, vars)
 			faults := lines(err)

@@ -11,53 +11,53 @@ import (
 
 // AMQP returns the URL of a virtual host that the test has for itself. It is
 // deleted, with its queues and connections, when the test ends.
-func AMQP(t testing.TB) string {
-	t.Helper()
-	address, api := broker(t)
-	return vhost(t, address, api)
+func AMQP(tb testing.TB) string {
+	tb.Helper()
+	address, api := broker(tb)
+	return vhost(tb, address, api)
 }
 
 // AMQPAPI returns the base URL of the management API of the broker that [AMQP]
 // uses, with credentials, for a test that looks at queues or closes connections.
-func AMQPAPI(t testing.TB) string {
-	t.Helper()
-	_, api := broker(t)
+func AMQPAPI(tb testing.TB) string {
+	tb.Helper()
+	_, api := broker(tb)
 	return api
 }
 
 // broker returns the AMQP and the API URL of the shared broker.
-func broker(t testing.TB) (address, api string) {
-	t.Helper()
-	wanted(t)
+func broker(tb testing.TB) (address, api string) {
+	tb.Helper()
+	wanted(tb)
 	address, api = os.Getenv(VarAMQP), os.Getenv(VarAMQPAPI)
 	switch {
 	case address != "" && api != "":
 		return address, api
 	case address != "" || api != "":
-		t.Fatalf("set both %s and %s, or none of the two", VarAMQP, VarAMQPAPI)
+		tb.Fatalf("set both %s and %s, or none of the two", VarAMQP, VarAMQPAPI)
 	}
 	instance, err := sharedBroker()
 	if err != nil {
-		unavailable(t, err)
+		unavailable(tb, err)
 	}
 	return instance.URL, instance.API
 }
 
-func vhost(t testing.TB, address, api string) string {
-	t.Helper()
+func vhost(tb testing.TB, address, api string) string {
+	tb.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	name := "test-" + rand.Text()[:10]
-	if err := servers.CreateVhost(t.Context(), api, name); err != nil {
-		t.Fatal(err)
+	if err := servers.CreateVhost(tb.Context(), api, name); err != nil {
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := cleanupContext()
 		defer cancel()
 		if err := servers.DeleteVhost(ctx, api, name); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	u.Path = "/" + name

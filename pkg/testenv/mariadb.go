@@ -13,37 +13,37 @@ import (
 
 // MariaDB returns the DSN of an empty schema that the test has for itself. It is
 // dropped when the test ends.
-func MariaDB(t testing.TB) string {
-	t.Helper()
-	wanted(t)
+func MariaDB(tb testing.TB) string {
+	tb.Helper()
+	wanted(tb)
 	dsn := os.Getenv(VarMySQL)
 	if dsn == "" {
 		instance, err := sharedMaria()
 		if err != nil {
-			unavailable(t, err)
+			unavailable(tb, err)
 		}
 		dsn = instance.URL
 	}
-	return schema(t, dsn)
+	return schema(tb, dsn)
 }
 
-func schema(t testing.TB, dsn string) string {
-	t.Helper()
+func schema(tb testing.TB, dsn string) string {
+	tb.Helper()
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil {
-		t.Fatalf("%s is malformed: %v", VarMySQL, err)
+		tb.Fatalf("%s is malformed: %v", VarMySQL, err)
 	}
 	config.DBName = ""
 	server := config.FormatDSN()
 	name := "test_" + strings.ToLower(rand.Text()[:10])
-	if err := execute(t.Context(), server, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4"); err != nil {
-		t.Fatalf("create schema: %v", err)
+	if err := execute(tb.Context(), server, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4"); err != nil {
+		tb.Fatalf("create schema: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := cleanupContext()
 		defer cancel()
 		if err := execute(ctx, server, "DROP DATABASE "+name); err != nil {
-			t.Errorf("drop schema: %v", err)
+			tb.Errorf("drop schema: %v", err)
 		}
 	})
 	config.DBName = name
@@ -55,7 +55,7 @@ func execute(ctx context.Context, dsn, statement string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // the statement has had its answer
+	defer db.Close() // the statement has had its answer
 	_, err = db.ExecContext(ctx, statement)
 	return err
 }

@@ -17,29 +17,29 @@ const counter = "testenv:databases"
 
 // Redis returns the URL of an empty database that the test has for itself. It is
 // flushed when the test ends.
-func Redis(t testing.TB) string {
-	t.Helper()
-	wanted(t)
+func Redis(tb testing.TB) string {
+	tb.Helper()
+	wanted(tb)
 	address := os.Getenv(VarRedis)
 	if address == "" {
 		instance, err := sharedRedis()
 		if err != nil {
-			unavailable(t, err)
+			unavailable(tb, err)
 		}
 		address = instance.URL
 	}
-	own, err := dealDatabase(t.Context(), address)
+	own, err := dealDatabase(tb.Context(), address)
 	if err != nil {
-		t.Fatalf("deal out a Redis database: %v", err)
+		tb.Fatalf("deal out a Redis database: %v", err)
 	}
-	if err := flush(t.Context(), own); err != nil {
-		t.Fatalf("flush %v", err)
+	if err := flush(tb.Context(), own); err != nil {
+		tb.Fatalf("flush %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := cleanupContext()
 		defer cancel()
 		if err := flush(ctx, own); err != nil {
-			t.Errorf("flush: %v", err)
+			tb.Errorf("flush: %v", err)
 		}
 	})
 	return own
@@ -57,7 +57,7 @@ func dealDatabase(ctx context.Context, address string) (string, error) {
 		return "", err
 	}
 	client := redis.NewClient(options)
-	defer client.Close() //nolint:errcheck // the answers are in
+	defer client.Close() // the answers are in
 	dealt, err := client.Incr(ctx, counter).Result()
 	if err != nil {
 		return "", err
@@ -80,6 +80,6 @@ func flush(ctx context.Context, address string) error {
 		return err
 	}
 	client := redis.NewClient(options)
-	defer client.Close() //nolint:errcheck // the answer is in
+	defer client.Close() // the answer is in
 	return client.FlushDB(ctx).Err()
 }

@@ -45,15 +45,15 @@ const (
 const cleanupTimeout = 30 * time.Second
 
 // Chromium returns the path of a Chromium or Chrome.
-func Chromium(t testing.TB) string {
-	t.Helper()
-	wanted(t)
+func Chromium(tb testing.TB) string {
+	tb.Helper()
+	wanted(tb)
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	unavailable(t, errNoChromium)
+	unavailable(tb, errNoChromium)
 	return ""
 }
 
@@ -61,29 +61,29 @@ var errNoChromium = errors.Join(servers.ErrNotInstalled, errors.New("chromium; o
 
 // Installed ends the test unless RabbitMQ, MariaDB and Redis are installed, for a
 // test that starts them by other means.
-func Installed(t testing.TB) {
-	t.Helper()
-	wanted(t)
+func Installed(tb testing.TB) {
+	tb.Helper()
+	wanted(tb)
 	if err := servers.Installed(); err != nil {
-		unavailable(t, err)
+		unavailable(tb, err)
 	}
 }
 
 // wanted skips the test in a run without servers.
-func wanted(t testing.TB) {
-	t.Helper()
+func wanted(tb testing.TB) {
+	tb.Helper()
 	if os.Getenv("TESTENV") == "off" {
-		t.Skip("TESTENV=off: this test needs a server; make test runs it")
+		tb.Skip("TESTENV=off: this test needs a server; make test runs it")
 	}
 }
 
 // unavailable ends a test whose server cannot be had.
-func unavailable(t testing.TB, err error) {
-	t.Helper()
+func unavailable(tb testing.TB, err error) {
+	tb.Helper()
 	if errors.Is(err, servers.ErrNotInstalled) && os.Getenv("TESTENV") != "required" {
-		t.Skip(err)
+		tb.Skip(err)
 	}
-	t.Fatal(err)
+	tb.Fatal(err)
 }
 
 // cleanupContext is for what is undone after the test's own context has ended.

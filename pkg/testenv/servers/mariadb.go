@@ -113,6 +113,6 @@ func (n mariaNode) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // it was only asked whether it is there
+	defer db.Close() // it was only asked whether it is there
 	return db.PingContext(ctx)
 }

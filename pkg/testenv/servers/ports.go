@@ -55,7 +55,7 @@ func served(ctx context.Context, port int) bool {
 	if err != nil {
 		return false
 	}
-	conn.Close() //nolint:errcheck,gosec // nothing was sent
+	conn.Close() //nolint:gosec // G104: nothing was sent
 	return true
 }
 

@@ -36,7 +36,7 @@ func (c command) start() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()                      //nolint:errcheck // the child has its own descriptor
+	defer log.Close()                      // the child has its own descriptor
 	cmd := exec.Command(c.path, c.args...) //nolint:gosec,noctx // G204: a server's binary; it outlives any context
 	cmd.Env, cmd.Dir = c.env, c.dir
 	cmd.Stdout, cmd.Stderr = log, log

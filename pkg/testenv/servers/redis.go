@@ -67,6 +67,6 @@ func probeRedis(ctx context.Context, url string) error {
 	}
 	options.MaxRetries, options.DialerRetries = -1, 1
 	client := redis.NewClient(options)
-	defer client.Close() //nolint:errcheck // it was only asked whether it is there
+	defer client.Close() // it was only asked whether it is there
 	return client.Ping(ctx).Err()
 }

@@ -65,7 +65,7 @@ func (i *Instance) Start(ctx context.Context) error {
 		return fmt.Errorf("start %s: %w", i.Name, err)
 	}
 	if err := i.await(ctx); err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w\n%s", i.Name, err, tail(i.command.log)), i.Kill())
+		return errors.Join(fmt.Errorf("start %s: %w; the end of its log:\n%s", i.Name, err, tail(i.command.log)), i.Kill())
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (i *Instance) await(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if i.running.exited() {
-			return errors.New("it exited; the end of its log:")
+			return errors.New("it exited")
 		}
 		err := i.probe(ctx)
 		if err == nil {
@@ -100,7 +100,7 @@ func (i *Instance) await(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("it does not answer (%w); the end of its log:", err)
+			return fmt.Errorf("it does not answer: %w", err)
 		case <-tick.C:
 		}
 	}

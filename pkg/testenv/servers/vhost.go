@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -59,11 +60,9 @@ func expect(request *http.Request, statuses ...int) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // the status is all that is read
-	for _, status := range statuses {
-		if response.StatusCode == status {
-			return nil
-		}
+	defer response.Body.Close() // the status is all that is read
+	if slices.Contains(statuses, response.StatusCode) {
+		return nil
 	}
 	return fmt.Errorf("the management API answers %s", response.Status)
 }
