@@ -94,6 +94,11 @@ func TestCall_withoutADeadlineHasOneAllTheSame(t *testing.T) {
 			return "", nil
 		}))
 		start := time.Now()
+		must(t, b.Tap("nameko-rpc", "demo.echo", func(w rpc.Wire) {
+			if want := start.Add(30 * time.Second).UnixMilli(); w.Headers["matriq.deadline"] != want || w.Expiration != 30*time.Second {
+				t.Errorf("deadline %v, expiration %v", w.Headers["matriq.deadline"], w.Expiration)
+			}
+		}))
 		_, err := conn.Call(t.Context(), rpc.Message{Kind: rpc.KindCall, Target: "demo.echo", Body: []byte(`{"args":["x"],"kwargs":{}}`)})
 		wantError(t, err, rpc.DeadlineExceeded, "", rpc.RanMaybe)
 		if took := time.Since(start); took != 30*time.Second {
@@ -133,6 +138,30 @@ func TestCall_givesUpOnALongLoss(t *testing.T) {
 		wantError(t, err, rpc.Unavailable, "not_connected", rpc.RanNo)
 		if took := time.Since(start); took > 40*time.Millisecond {
 			t.Errorf("it took %v, longer than the deadline", took)
+		}
+	})
+}
+
+// A request that nobody confirmed may have run: it is made again only if that
+// does no harm.
+func TestCall_unconfirmed(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		release := make(chan struct{})
+		defer close(release)
+		slow := func(_ context.Context, a text) (string, error) {
+			if a.Text == "slow" {
+				<-release
+			}
+			return a.Text, nil
+		}
+		conn := serve(t, b, rpc.Options{}, echo.Handle(slow), echoAgain.Handle(echoed))
+		b.LoseConfirms(1)
+		_, err := echo.Call(t.Context(), conn, text{"slow"})
+		wantError(t, err, rpc.Unavailable, "connection_lost", rpc.RanMaybe)
+		b.LoseConfirms(1)
+		if got, err := echoAgain.Call(t.Context(), conn, text{"x"}); got != "x" || err != nil {
+			t.Errorf("again = %q, %v", got, err)
 		}
 	})
 }
@@ -316,12 +345,39 @@ func TestRetry_stopsAtTheDeadline(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
 		conn, at := attempts(t, b, rpc.Options{})
 		must(t, note.SendBefore(t.Context(), conn, text{}, time.Now().Add(10*time.Second)))
+		time.Sleep(7 * time.Second) //nolint:forbidigo // virtual
+		synctest.Wait()
+		if n := b.Depth("demo.retry.v1.30s"); n != 0 {
+			t.Error("it waits for an attempt that will not be made")
+		}
 		time.Sleep(time.Hour) //nolint:forbidigo // virtual
 		if got := at(); len(got) != 3 {
 			t.Errorf("attempts at %v, want three within 10s", got)
 		}
 		if n, err := conn.CountParked(t.Context(), "demo"); n != 0 || err != nil {
 			t.Errorf("%d parked, %v", n, err)
+		}
+	})
+}
+
+// A replay starts from the beginning.
+func TestReplay_hasAllAttempts(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		conn, at := attempts(t, b, rpc.Options{RetryDelays: []time.Duration{time.Second, time.Second}})
+		must(t, note.Send(t.Context(), conn, text{}))
+		time.Sleep(time.Minute) //nolint:forbidigo // virtual
+		parked, err := conn.Parked(t.Context(), "demo", 0)
+		must(t, err)
+		must(t, conn.Replay(t.Context(), "demo", parked[0].ID))
+		time.Sleep(time.Minute) //nolint:forbidigo // virtual
+		if got := at(); len(got) != 6 {
+			t.Errorf("attempts at %v, want three and three", got)
+		}
+		again, err := conn.Parked(t.Context(), "demo", 0)
+		must(t, err)
+		if len(again) != 1 || again[0].ID != parked[0].ID || again[0].Attempts != 3 || again[0].FailedAt.Sub(parked[0].FailedAt) != time.Minute {
+			t.Errorf("first %+v, then %+v", parked, again)
 		}
 	})
 }

@@ -32,7 +32,7 @@ func failure(err error) *Error {
 		e.Reason = reasonLost
 	}
 	if p, ok := errors.AsType[*publishError](err); ok && p.sent {
-		e.Ran = RanMaybe
+		e.Ran, e.Reason = RanMaybe, reasonLost
 	}
 	return e
 }

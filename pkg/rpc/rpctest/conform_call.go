@@ -51,7 +51,7 @@ func callTests(t *testing.T, b *bench) {
 func carriesContext(t *testing.T, w *world) {
 	t.Helper()
 	want := rpc.Meta{Language: "th", RequestID: "r1", ClientIP: "192.0.2.1"}
-	deadline := time.Now().Add(soon)
+	deadline := time.Now().Add(soon / 2)
 	w.serve(t, rpc.Options{}, echo.Handle(func(ctx context.Context, _ text) (string, error) {
 		if got := rpc.MetaFrom(ctx); got != want {
 			t.Errorf("meta = %+v, want %+v", got, want)
