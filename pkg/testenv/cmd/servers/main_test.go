@@ -63,7 +63,7 @@ func TestServers_ExitCode(t *testing.T) {
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "servers")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil { //nolint:gosec // G204: constants and a folder of the test
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return program
@@ -76,7 +76,7 @@ type run struct {
 
 func start(t *testing.T, program, tmp, script string) run {
 	t.Helper()
-	cmd := exec.Command(program, "--", "/bin/sh", "-c", script) //nolint:gosec,noctx // G204: what the test built; a context would kill it, which the test does
+	cmd := exec.Command(program, "--", "/bin/sh", "-c", script) //nolint:noctx // a context would kill it, which the test does
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -113,7 +113,7 @@ func descendants(t *testing.T, pid int) []int {
 	}
 	var all []int
 	for _, task := range tasks {
-		children, err := os.ReadFile(task) //nolint:gosec // G304: a file of /proc
+		children, err := os.ReadFile(task)
 		if err != nil {
 			continue // the thread has ended meanwhile
 		}
