@@ -44,10 +44,10 @@ fmt-check:
 	test -z "$$unformed" || { echo "make fmt would change:"; echo "$$unformed"; exit 1; }
 
 tidy-check: ## check that each module stands alone: nothing missing, nothing too much
-	@for module in $(modules); do \
-		echo "tidy $$module"; \
-		(cd "$$module" && GOWORK=off go mod tidy -diff && GOWORK=off go build ./...) || exit 1; \
-	done
+	@failed=; for module in $(modules); do \
+		echo "tidy-check $$module"; \
+		(cd "$$module" && GOWORK=off go mod tidy -diff && GOWORK=off go build ./...) || failed="$$failed $$module"; \
+	done; test -z "$$failed" || { echo "make tidy mends:$$failed"; exit 1; }
 
 tidy: ## tidy each module
 	@for module in $(modules); do (cd "$$module" && GOWORK=off go mod tidy) || exit 1; done
