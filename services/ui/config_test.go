@@ -51,7 +51,7 @@ func TestReadConfig(t *testing.T) {
 				}
 			}
 			if err != nil && strings.Contains(err.Error(), "secret-words") {
-				t.Errorf("%q holds a password", err)
+				t.Errorf("%q holds a phrase", err)
 			}
 		})
 	}
@@ -62,7 +62,7 @@ func TestReadConfig(t *testing.T) {
 func TestNewRefusesACluster(t *testing.T) {
 	t.Parallel()
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}})
-	defer cluster.Close() //nolint:errcheck // it never connected
+	defer cluster.Close()
 	env := service.NewEnv("ui", nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if _, err := ui.New(cluster, nil, ui.Config{}, env); err == nil {
 		t.Error("New took a cluster")

@@ -63,7 +63,7 @@ func (u *UI) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func isRefusal(err error) bool {
-	_, ok := errors.AsType[*refusal](err)
+	_, ok := errors.AsType[*refusalError](err)
 	return ok
 }
 

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -12,12 +13,13 @@ import (
 	"matriq/pkg/api/restapi"
 )
 
-// The code that the fake issues, the ID that it gives, and its client.
+// The code that the fake issues, the ID that it gives, and how its client
+// proves itself.
 const (
 	rightCode = "123456"
 	studentID = 69000001
 	client    = "ui"
-	password  = "correct-horse-battery"
+	phrase    = "correct-horse-battery"
 )
 
 // fakeGateways are both REST gateways as far as the pages can tell: one code at
@@ -91,7 +93,7 @@ func (f *fakeGateways) admit(next http.Handler) http.Handler {
 			}
 		}
 		f.seen = append(f.seen, s)
-		if user, pw, _ := r.BasicAuth(); user != client || pw != password {
+		if user, pw, _ := r.BasicAuth(); user != client || pw != phrase {
 			refuse(w, answer{status: http.StatusUnauthorized, reason: "unauthenticated"})
 			return
 		}
@@ -105,11 +107,11 @@ func (f *fakeGateways) admit(next http.Handler) http.Handler {
 	})
 }
 
-// hold stops the next request for path, held waits for it, release lets it go.
-func (f *fakeGateways) hold(path string) {
+// hold stops the next code on its way, held waits for it, release lets it go.
+func (f *fakeGateways) hold() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.gate = &gate{path: path, arrived: make(chan struct{}), open: make(chan struct{})}
+	f.gate = &gate{path: restapi.PathAuthen, arrived: make(chan struct{}), open: make(chan struct{})}
 	f.waiting = f.gate
 }
 
@@ -196,11 +198,11 @@ func (f *fakeGateways) unlisted() {
 	f.ineligible = true
 }
 
-// livesFor lets codes live for life.
-func (f *fakeGateways) livesFor(life time.Duration) {
+// shortLived lets codes live for a second.
+func (f *fakeGateways) shortLived() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.life = life
+	f.life = time.Second
 }
 
 // lapse takes back what addresses have proved.
@@ -227,16 +229,12 @@ func (f *fakeGateways) requests(path string) []seen {
 func (f *fakeGateways) students() map[string]restapi.RegisterRequest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all := map[string]restapi.RegisterRequest{}
-	for email, s := range f.registered {
-		all[email] = s
-	}
-	return all
+	return maps.Clone(f.registered)
 }
 
 func reply(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(body) //nolint:errcheck,errchkjson // the test sees the missing answer
+	_ = json.NewEncoder(w).Encode(body)
 }
 
 func refuse(w http.ResponseWriter, a answer) {
@@ -246,5 +244,5 @@ func refuse(w http.ResponseWriter, a answer) {
 	}
 	w.WriteHeader(a.status)
 	p := restapi.Problem{Type: restapi.ProblemTypePrefix + a.reason, Status: a.status, RetryAfter: a.retryAfter}
-	_ = json.NewEncoder(w).Encode(p) //nolint:errcheck,errchkjson // the test sees the missing answer
+	_ = json.NewEncoder(w).Encode(p)
 }

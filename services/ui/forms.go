@@ -43,7 +43,8 @@ func (u *UI) begin(v *visit) error {
 	if err := v.session.begin(v.w, v.journey); err != nil {
 		return err
 	}
-	return v.toStep()
+	v.toStep()
+	return nil
 }
 
 // issued notes what is known of a new code.
@@ -63,10 +64,8 @@ func (j *journey) issued(reply restapi.GetOTPReply, now time.Time) {
 // kept where the journey before was about it.
 func (j *journey) issuedEarlier(before journey, resend time.Time) {
 	if before.asksAgain(j.Email) {
-		lang := j.Lang
 		*j = before
 		j.forget()
-		j.Lang = lang
 	}
 	j.Asked, j.Resend, j.Note = true, resend, noteEarlier
 }
@@ -165,7 +164,8 @@ func (u *UI) leave(v *visit) error {
 		return err
 	}
 	v.session.cookie = false
-	return v.toFront()
+	v.toFront()
+	return nil
 }
 
 // elsewhere leads whoever is not at step s, or whose form belongs to a journey
@@ -173,12 +173,14 @@ func (u *UI) leave(v *visit) error {
 func (u *UI) elsewhere(v *visit, s step) (bool, error) {
 	switch {
 	case !v.session.found:
-		return true, v.toFront()
+		v.toFront()
+		return true, nil
 	case v.stale():
 		v.journey.Note = noteStale
 		return true, u.stay(v)
 	case v.journey.step() != s:
-		return true, v.toStep()
+		v.toStep()
+		return true, nil
 	}
 	return false, nil
 }
@@ -188,7 +190,8 @@ func (u *UI) stay(v *visit) error {
 	if err := v.session.save(v.journey); err != nil {
 		return err
 	}
-	return v.toStep()
+	v.toStep()
+	return nil
 }
 
 // goOn keeps the journey under a new token: the person is more than before.
@@ -196,5 +199,6 @@ func (u *UI) goOn(v *visit) error {
 	if err := v.session.renew(v.w, v.journey); err != nil {
 		return err
 	}
-	return v.toStep()
+	v.toStep()
+	return nil
 }

@@ -27,7 +27,7 @@ const (
 )
 
 // Gateways is the REST client of both gateways. A gateway that is being replaced
-// is not noticed: see [retry.go].
+// is not noticed: see retry.go.
 type Gateways struct {
 	otp, register endpoint
 	http          *http.Client
@@ -145,7 +145,7 @@ func do[Reply any](ctx context.Context, g *Gateways, who on, c call) (Reply, err
 	return reply, nil
 }
 
-// once sends c and returns the body of a good answer; any other is a [*refusal].
+// once sends c and returns the body of a good answer; any other is a [*refusalError].
 func (g *Gateways) once(ctx context.Context, who on, c call) ([]byte, error) {
 	req, err := c.request(ctx, who)
 	if err != nil {

@@ -104,7 +104,7 @@ func TestGatewayAway(t *testing.T) {
 	}
 }
 
-// No log has a password, a code, a session's token or an address.
+// No log has a phrase, a code, a session's token or an address.
 func TestLogKeepsSecrets(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -122,7 +122,7 @@ func TestLogKeepsSecrets(t *testing.T) {
 	if strings.Count(log, "\n") < 5 {
 		t.Fatalf("five failures left these lines:\n%s", log)
 	}
-	for _, secret := range []string{password, rightCode, b.token(), somchai, "somchai"} {
+	for _, secret := range []string{phrase, rightCode, b.token(), somchai, "somchai"} {
 		if strings.Contains(log, secret) {
 			t.Errorf("the log holds %q:\n%s", secret, log)
 		}

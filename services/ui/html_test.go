@@ -26,6 +26,24 @@ func TestPagesAreWellFormed(t *testing.T) {
 	}
 }
 
+// Pages of a step show it; pages that only tell why there is no other show none.
+func TestStepIsShown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	b := s.browser(t)
+	for _, p := range []page{b.get("/"), b.toCode(somchai), b.toNames(somchai), b.toDone(somchai)} {
+		if strings.Count(p.text, `aria-current="step"`) != 1 {
+			t.Errorf("%s does not show one step", p.path)
+		}
+	}
+	s.redis.Close()
+	for _, p := range []page{b.get("/nope"), b.get("/done"), b.send("PUT", "/", nil, nil)} {
+		if strings.Contains(p.text, `aria-current="step"`) {
+			t.Errorf("%s (%d) shows a step", p.path, p.StatusCode)
+		}
+	}
+}
+
 // Whatever people type is shown as text.
 func TestEscaping(t *testing.T) {
 	t.Parallel()

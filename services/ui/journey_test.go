@@ -383,7 +383,7 @@ func TestExpiredCode(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, map[string]string{"SESSION_IDLE": "15m"})
 	b := s.browser(t)
-	s.gateways.livesFor(time.Second)
+	s.gateways.shortLived()
 	b.toCode(somchai)
 	deadline := time.Now().Add(10 * time.Second)
 	for !strings.Contains(b.get("/authen").text, "The time of this code is over") {

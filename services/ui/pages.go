@@ -48,6 +48,9 @@ func (p page) First(field string) bool {
 	return false
 }
 
+// Bare is true for pages that belong to no step.
+func (p page) Bare() bool { return p.Retry != nil || p.Text != "" }
+
 // Steps are the four of the list above the page.
 func (page) Steps() []step { return []step{stepAddress, stepCode, stepNames, stepDone} }
 
@@ -68,7 +71,8 @@ func (p progress) Complete() bool { return p.Registered && p.Enrolled && p.Email
 // Whoever is further may come back to it, to use another address.
 func (u *UI) showStart(v *visit) error {
 	if !v.session.found {
-		return v.toFront()
+		v.toFront()
+		return nil
 	}
 	return u.show(v, "start", page{Title: "start.title", Path: pathStart, Step: stepAddress})
 }
@@ -105,10 +109,12 @@ func (u *UI) showProgress(v *visit) error {
 // at shows the page of one step to those who are there, and leads the others.
 func (u *UI) at(v *visit, name string, p page) error {
 	if !v.session.found {
-		return v.toFront()
+		v.toFront()
+		return nil
 	}
 	if v.journey.step() != p.Step {
-		return v.toStep()
+		v.toStep()
+		return nil
 	}
 	return u.show(v, name, p)
 }

@@ -38,8 +38,8 @@ const (
 	reasonExhausted   = "code_exhausted"
 )
 
-// refusal is a gateway's answer of 400 and more.
-type refusal struct {
+// refusalError is a gateway's answer of 400 and more.
+type refusalError struct {
 	status     int
 	reason     string
 	retryAfter time.Duration
@@ -47,8 +47,8 @@ type refusal struct {
 
 // newRefusal reads a problem; an answer that is none, as a proxy's error page,
 // has no reason.
-func newRefusal(res *http.Response, body []byte) *refusal {
-	r := &refusal{status: res.StatusCode}
+func newRefusal(res *http.Response, body []byte) *refusalError {
+	r := &refusalError{status: res.StatusCode}
 	var p restapi.Problem
 	if json.Unmarshal(body, &p) == nil {
 		if reason, ok := strings.CutPrefix(p.Type, restapi.ProblemTypePrefix); ok {
@@ -63,12 +63,12 @@ func newRefusal(res *http.Response, body []byte) *refusal {
 }
 
 // Error implements error. The problem's detail stays out: it may quote input.
-func (r *refusal) Error() string { return fmt.Sprintf("refused with %d (%s)", r.status, r.reason) }
+func (r *refusalError) Error() string { return fmt.Sprintf("refused with %d (%s)", r.status, r.reason) }
 
 // faultOf turns err into what a person can be told on page at. It is false for
 // failures of which the person can only be told to try again.
 func faultOf(err error, at step, now time.Time) (fault, bool) {
-	r, ok := errors.AsType[*refusal](err)
+	r, ok := errors.AsType[*refusalError](err)
 	if !ok {
 		return fault{}, false
 	}
@@ -100,7 +100,7 @@ func fieldOf(reason string) string {
 
 // retryAfterOf is how long to wait after err; a guess where nobody said.
 func retryAfterOf(err error) time.Duration {
-	if r, ok := errors.AsType[*refusal](err); ok && r.retryAfter > 0 {
+	if r, ok := errors.AsType[*refusalError](err); ok && r.retryAfter > 0 {
 		return r.retryAfter
 	}
 	return defaultRetryAfter

@@ -34,7 +34,7 @@ func (c call) mayRepeat(err error) bool {
 	if !c.idempotent {
 		return false
 	}
-	if r, ok := errors.AsType[*refusal](err); ok {
+	if r, ok := errors.AsType[*refusalError](err); ok {
 		return r.status == http.StatusServiceUnavailable || r.reason == reasonInFlight
 	}
 	return errors.Is(err, errUnavailable)

@@ -161,7 +161,7 @@ func TestOldSessionStaysGone(t *testing.T) {
 	late := s.browser(t)
 	late.cookies["__Host-sid"] = b.token()
 
-	s.gateways.hold(restapi.PathAuthen)
+	s.gateways.hold()
 	var under sync.WaitGroup
 	under.Go(func() { late.send(http.MethodPost, "/authen", form("otp", "111111"), nil) })
 	s.gateways.held()

@@ -39,7 +39,7 @@ func newSite(t *testing.T, vars map[string]string) *site {
 // replica starts another instance of the pages on the same Redis and gateways.
 func (s *site) replica(t *testing.T, vars map[string]string) http.Handler {
 	t.Helper()
-	gateway := strings.Replace(s.gateways.URL, "://", "://"+client+":"+password+"@", 1)
+	gateway := strings.Replace(s.gateways.URL, "://", "://"+client+":"+phrase+"@", 1)
 	settings := map[string]string{
 		"REDIS_URL": "redis://" + s.redis.Addr(), "OTP_URL": gateway, "REGISTER_URL": gateway,
 		"PUBLIC_ORIGIN": "https://register.example.ac.th", "GATEWAY_TIMEOUT": "5s",
@@ -80,10 +80,13 @@ func (s *site) browser(t *testing.T) *browser {
 
 // page is one answer.
 type page struct {
-	*http.Response
-	path string
-	text string
+	StatusCode int
+	Header     http.Header
+	path, text string
 }
+
+// Cookies are those that p sets.
+func (p page) Cookies() []*http.Cookie { return (&http.Response{Header: p.Header}).Cookies() }
 
 // send makes one request.
 func (b *browser) send(method, path string, form url.Values, header map[string]string) page {
@@ -111,13 +114,13 @@ func (b *browser) send(method, path string, form url.Values, header map[string]s
 	}
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
-	res := w.Result()
-	for _, c := range res.Cookies() {
+	p := page{StatusCode: w.Code, Header: w.Header(), path: path, text: w.Body.String()}
+	for _, c := range p.Cookies() {
 		if b.cookies[c.Name] = c.Value; c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
 		}
 	}
-	return page{Response: res, path: path, text: w.Body.String()}
+	return p
 }
 
 // get opens path and follows redirects.

@@ -101,19 +101,18 @@ func (v *visit) stale() bool {
 
 // leads sends the person to path by GET. Only the path is sent: the host is the
 // one that the browser knows.
-func (v *visit) leads(path string) error {
+func (v *visit) leads(path string) {
 	if v.r.Method != http.MethodPost {
 		path = withLang(path, v.r)
 	}
 	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
-	return nil
 }
 
 // toStep sends the person to the page of the own step.
-func (v *visit) toStep() error { return v.leads(v.journey.step().path()) }
+func (v *visit) toStep() { v.leads(v.journey.step().path()) }
 
 // toFront sends the person to the first page, which is told what it cannot know.
-func (v *visit) toFront() error {
+func (v *visit) toFront() {
 	path := pathFront
 	if v.session.cookie {
 		path += "?" + noticeEnded
@@ -121,7 +120,7 @@ func (v *visit) toFront() error {
 	if v.r.Method == http.MethodPost {
 		path = addLang(path, v.lang)
 	}
-	return v.leads(path)
+	v.leads(path)
 }
 
 // who is for whom the gateways are called.

@@ -22,7 +22,7 @@ func run(ctx context.Context, env service.Env) error {
 	if err != nil {
 		return err
 	}
-	defer redis.Close() //nolint:errcheck // the process ends
+	defer redis.Close()
 	gateways, err := ui.NewGateways(cfg)
 	if err != nil {
 		return err
