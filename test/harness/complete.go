@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/go-sql-driver/mysql" // the driver of the services' databases
+	"github.com/go-sql-driver/mysql"
 
 	"matriq/pkg/mailsink"
 )
@@ -57,8 +57,36 @@ func (s *Suite) wantMails(t *testing.T, email string, id int64) {
 	}
 }
 
+// WithSuffix returns the DSN of the database whose name has suffix behind it,
+// and drops that database when the test ends.
+func WithSuffix(t *testing.T, dsn, suffix string) string {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := openDB(t, dsn)
+	name := cfg.DBName + suffix
+	t.Cleanup(func() {
+		if _, err := db.ExecContext(context.WithoutCancel(t.Context()), "DROP DATABASE IF EXISTS `"+name+"`"); err != nil {
+			t.Error(err)
+		}
+	})
+	cfg.DBName = name
+	return cfg.FormatDSN()
+}
+
 // ID is a student ID as it is written.
 func ID(id int64) string { return strconv.FormatInt(id, 10) }
+
+func parseInt(t *testing.T, s string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
 
 func openDB(t *testing.T, dsn string) *sql.DB {
 	t.Helper()

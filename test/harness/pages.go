@@ -131,7 +131,7 @@ func (p *Page) Has(t *testing.T, path string, parts ...string) {
 // Language is the lang attribute of the page.
 func (p *Page) Language() string {
 	for n := range p.root.Descendants() {
-		if n.Data == "html" {
+		if n.Type == html.ElementNode && n.Data == "html" {
 			return attr(n, "lang")
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,7 +41,7 @@ type Process struct {
 
 // start runs binary with the settings env and nothing else, and returns at
 // once. name is for the log.
-func start(t *testing.T, name, binary string, env map[string]string) *Process {
+func start(t *testing.T, name, binary string, env map[string]string, args ...string) *Process {
 	t.Helper()
 	p := &Process{
 		Name: name, HTTP: env["HTTP_ADDR"], Admin: env["ADMIN_ADDR"],
@@ -51,7 +52,7 @@ func start(t *testing.T, name, binary string, env map[string]string) *Process {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	p.cmd = exec.Command(binary) //nolint:gosec,noctx // the binary is the test's own and ends by Kill or Stop
+	p.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // the binary is the test's own and ends by Kill or Stop
 	p.cmd.Env = environ(env)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -64,6 +65,9 @@ func start(t *testing.T, name, binary string, env map[string]string) *Process {
 	}()
 	t.Cleanup(func() {
 		p.Kill()
+		if strings.Contains(p.Log(), "DATA RACE") {
+			t.Errorf("%s has a data race", name)
+		}
 		if t.Failed() {
 			t.Logf("log of %s:\n%s", name, p.Log())
 		}
@@ -176,23 +180,36 @@ var build struct {
 	done map[string]string
 }
 
-// Binary returns the path of the compiled main package at the import path pkg.
+// Binary returns the path of the compiled main package at the import path pkg,
+// with the race detector if the test program has it.
 func Binary(t *testing.T, pkg string) string {
+	t.Helper()
+	return binary(t, pkg, raceDetector)
+}
+
+// PlainBinary is Binary as it is deployed, for a test that measures.
+func PlainBinary(t *testing.T, pkg string) string {
+	t.Helper()
+	return binary(t, pkg, false)
+}
+
+func binary(t *testing.T, pkg string, race bool) string {
 	t.Helper()
 	build.Lock()
 	defer build.Unlock()
-	if path, ok := build.done[pkg]; ok {
+	name := strings.ReplaceAll(pkg, "/", "_") + map[bool]string{true: ".race"}[race]
+	if path, ok := build.done[name]; ok {
 		return path
 	}
-	path, err := compile(t.Context(), pkg)
+	path, err := compile(t.Context(), pkg, name, race)
 	if err != nil {
 		t.Fatal(err)
 	}
-	build.done[pkg] = path
+	build.done[name] = path
 	return path
 }
 
-func compile(ctx context.Context, pkg string) (string, error) {
+func compile(ctx context.Context, pkg, name string, race bool) (string, error) {
 	if build.dir == "" {
 		dir, err := os.MkdirTemp("", "matriq-test-bin-")
 		if err != nil {
@@ -200,8 +217,8 @@ func compile(ctx context.Context, pkg string) (string, error) {
 		}
 		build.dir, build.done = dir, map[string]string{}
 	}
-	path := filepath.Join(build.dir, strings.ReplaceAll(pkg, "/", "_"))
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, pkg).CombinedOutput() //nolint:gosec // package paths of this workspace
+	path := filepath.Join(build.dir, name)
+	out, err := exec.CommandContext(ctx, "go", "build", "-race="+strconv.FormatBool(race), "-o", path, pkg).CombinedOutput() //nolint:gosec // package paths of this workspace
 	if err != nil {
 		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
 	}

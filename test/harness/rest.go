@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +20,8 @@ var codePattern = regexp.MustCompile(`\b\d{6}\b`)
 type Gateways struct {
 	OTP, Register  string
 	Name, Password string
+	// Slash is put behind every path: "" or "/".
+	Slash string
 }
 
 // Gateways returns the suite's, behind their edges.
@@ -102,7 +105,7 @@ func (g Gateways) PostJSON(t *testing.T, url string, v any) Answer {
 func (g Gateways) Import(t *testing.T, emails ...string) {
 	t.Helper()
 	var report restapi.ImportReply
-	g.PostJSON(t, g.OTP+restapi.PathImport, restapi.ImportRequest{Emails: emails}).Into(t, &report)
+	g.PostJSON(t, g.OTP+restapi.PathImport+g.Slash, restapi.ImportRequest{Emails: emails}).Into(t, &report)
 	if report.Added != len(emails) || report.Results != len(emails) {
 		t.Fatalf("import of %d: %+v", len(emails), report)
 	}
@@ -112,7 +115,7 @@ func (g Gateways) Import(t *testing.T, emails ...string) {
 func (g Gateways) AskCode(t *testing.T, email string) (ref string) {
 	t.Helper()
 	var reply restapi.GetOTPReply
-	g.PostJSON(t, g.OTP+restapi.PathGetOTP, restapi.GetOTPRequest{Email: email}).Into(t, &reply)
+	g.PostJSON(t, g.OTP+restapi.PathGetOTP+g.Slash, restapi.GetOTPRequest{Email: email}).Into(t, &reply)
 	if reply.Results != "1" || reply.Ref == "" || reply.ExpiresIn <= 0 {
 		t.Fatalf("getotp of %s: %+v", email, reply)
 	}
@@ -123,7 +126,7 @@ func (g Gateways) AskCode(t *testing.T, email string) (ref string) {
 func (g Gateways) Prove(t *testing.T, email, code string) {
 	t.Helper()
 	var reply restapi.AuthenReply
-	g.PostJSON(t, g.OTP+restapi.PathAuthen, restapi.AuthenRequest{Email: email, OTP: code}).Into(t, &reply)
+	g.PostJSON(t, g.OTP+restapi.PathAuthen+g.Slash, restapi.AuthenRequest{Email: email, OTP: code}).Into(t, &reply)
 	if reply.Results != 1 {
 		t.Fatalf("authen of %s: %+v", email, reply)
 	}
@@ -141,13 +144,28 @@ func (g Gateways) RegisterStudent(t *testing.T, first, last, email string) int64
 }
 
 // RegisterURL is where a registration is posted.
-func (g Gateways) RegisterURL() string { return g.Register + restapi.PathRegister }
+func (g Gateways) RegisterURL() string { return g.Register + restapi.PathRegister + g.Slash }
 
 // Progress asks how far a registration has come.
 func (g Gateways) Progress(t *testing.T, id int64) restapi.ProgressReply {
 	t.Helper()
 	var reply restapi.ProgressReply
 	path := strings.Replace(restapi.PathProgress, "{studentID}", fmt.Sprint(id), 1)
-	g.Get(t, g.Register+path).Into(t, &reply)
+	g.Get(t, g.Register+path+g.Slash).Into(t, &reply)
 	return reply
+}
+
+// WaitProgress waits until every step of a registration is done.
+func (g Gateways) WaitProgress(t *testing.T, id int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	var p restapi.ProgressReply
+	err := Poll(ctx, func() bool {
+		p = g.Progress(t, id)
+		return p.Registered != nil && p.Enrolled != nil && p.Emailed != nil
+	})
+	if err != nil {
+		t.Fatalf("progress of %d after %v is %+v", id, startTimeout, p)
+	}
 }

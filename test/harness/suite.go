@@ -34,6 +34,7 @@ type Suite struct {
 	// AMQPURL, StudentDSN and EnrollDSN are for looking behind the services.
 	AMQPURL, StudentDSN, EnrollDSN string
 
+	t        *testing.T        // the processes live as long as its test
 	shared   map[string]string // settings of every program
 	replicas map[string][]*Process
 	started  int
@@ -55,7 +56,7 @@ func Start(t *testing.T, replicas int, options ...Option) *Suite {
 	s := newSuite(t, options)
 	for _, service := range Services {
 		for range replicas {
-			s.launch(t, service)
+			s.launch(service)
 		}
 	}
 	for _, service := range Services {
@@ -69,7 +70,7 @@ func Start(t *testing.T, replicas int, options ...Option) *Suite {
 func newSuite(t *testing.T, options []Option) *Suite {
 	t.Helper()
 	s := &Suite{
-		UI: NewEdge(t), OTPGateway: NewEdge(t), RegisterGateway: NewEdge(t),
+		t: t, UI: NewEdge(t), OTPGateway: NewEdge(t), RegisterGateway: NewEdge(t),
 		AMQPURL: testenv.AMQP(t), StudentDSN: testenv.MariaDB(t), EnrollDSN: testenv.MariaDB(t),
 		replicas: map[string][]*Process{}, binaries: map[string]string{},
 	}
@@ -125,14 +126,14 @@ func StartMail(t *testing.T) (sink *mailsink.Sink, addr string) {
 }
 
 // launch starts one more replica and puts it behind its edge.
-func (s *Suite) launch(t *testing.T, service string) *Process {
-	t.Helper()
+func (s *Suite) launch(service string) *Process {
+	s.t.Helper()
 	pkg := "matriq/services/" + service + "/cmd/" + service
 	if other, ok := s.binaries[service]; ok {
 		pkg = other
 	}
 	s.started++
-	p := start(t, service+"-"+strconv.Itoa(s.started), Binary(t, pkg), s.settings(t, service))
+	p := start(s.t, service+"-"+strconv.Itoa(s.started), Binary(s.t, pkg), s.settings(s.t, service))
 	s.replicas[service] = append(s.replicas[service], p)
 	s.route(service)
 	return p
@@ -189,7 +190,7 @@ func (s *Suite) Replace(t *testing.T, service string, i int) *Process {
 	s.replicas[service][i].Kill()
 	s.replicas[service] = append(s.replicas[service][:i:i], s.replicas[service][i+1:]...)
 	s.route(service)
-	p := s.launch(t, service)
+	p := s.launch(service)
 	p.WaitReady(t)
 	return p
 }

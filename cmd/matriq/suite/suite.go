@@ -33,6 +33,10 @@ import (
 // accepted on loopback alone.
 const Client = "demo:demo"
 
+// memoryResend is how soon an open cast is sent again: what a broker in memory
+// held is gone with the last run.
+const memoryResend = "2s"
+
 // startTimeout is how long the services may take until all are ready.
 const startTimeout = 30 * time.Second
 
@@ -127,6 +131,7 @@ func (s *suite) openServers(ctx context.Context) error {
 	}
 	if s.cfg.Servers.AMQP == "" {
 		s.memory = rpc.NewMemoryBroker()
+		s.vars["OUTBOX_RESEND"] = memoryResend
 	}
 	return errors.Join(s.openRedis(), s.openMail(ctx))
 }
