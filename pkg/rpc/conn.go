@@ -6,11 +6,15 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 )
+
+// closeTimeout bounds [Conn.Close].
+const closeTimeout = 2 * time.Second
 
 // Conn calls, casts and serves over one broker. It connects in the background
 // and again after every loss, without limit; [Conn.Ready] tells how it stands.
@@ -67,7 +71,8 @@ func (c *Conn) Ready() error {
 }
 
 // Close ends Serve where it still runs without waiting for it, hands out what
-// waits to be sent until ctx ends, and disconnects. Calls that wait for a reply
+// waits to be sent until ctx ends, for two seconds at most, and disconnects: a
+// broker that takes nothing holds up nobody's stop. Calls that wait for a reply
 // fail. Let Serve return first.
 func (c *Conn) Close(ctx context.Context) error {
 	c.close.Do(func() {
@@ -76,6 +81,8 @@ func (c *Conn) Close(ctx context.Context) error {
 			c.o.Metrics.Unregister(c.up)
 		}
 	})
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
 	err := c.t.close(ctx)
 	c.pending.lose(math.MaxUint64)
 	return err
