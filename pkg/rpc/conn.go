@@ -70,6 +70,21 @@ func (c *Conn) Ready() error {
 	return nil
 }
 
+// Serving returns nil when the program takes messages: it is ready, and Serve
+// has declared and consumes what it was given. Before Serve is called, and once
+// it has returned, it is an error.
+func (c *Conn) Serving() error {
+	if err := c.Ready(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.serving) == 0 {
+		return errors.New("nothing is served yet")
+	}
+	return nil
+}
+
 // Close ends Serve where it still runs without waiting for it, hands out what
 // waits to be sent until ctx ends, for two seconds at most, and disconnects: a
 // broker that takes nothing holds up nobody's stop. Calls that wait for a reply

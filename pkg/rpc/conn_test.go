@@ -651,3 +651,30 @@ func TestLog(t *testing.T) {
 		}
 	})
 }
+
+// A program takes messages only between the call of Serve and its return.
+func TestConn_Serving(t *testing.T) {
+	t.Parallel()
+	serving := make(chan struct{})
+	conn := rpc.NewMemoryBroker().Connect(rpc.Options{Service: "desk", OnServe: func() { close(serving) }})
+	defer conn.Close(t.Context()) //nolint:errcheck // memory
+	if err := conn.Serving(); err == nil {
+		t.Error("serving before Serve")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- conn.Serve(ctx, rpc.NewCast[rpc.Nothing]("desk.note").Handle(func(context.Context, rpc.Nothing) error { return nil }))
+	}()
+	<-serving
+	if err := conn.Serving(); err != nil {
+		t.Errorf("serving = %v while Serve runs", err)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if err := conn.Serving(); err == nil {
+		t.Error("serving after Serve")
+	}
+}

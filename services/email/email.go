@@ -104,7 +104,7 @@ func (s *Service) Serve(ctx context.Context, conn *rpc.Conn) error {
 // Checks are what the service cannot work without.
 func (s *Service) Checks(conn *rpc.Conn) []service.Check {
 	return []service.Check{
-		{Name: "amqp", Ready: func(context.Context) error { return conn.Ready() }},
+		{Name: "amqp", Ready: func(context.Context) error { return conn.Serving() }},
 		{Name: "redis", Ready: s.sent.Ready},
 		{Name: "smtp", Ready: s.sender.Ready},
 	}

@@ -87,7 +87,7 @@ func (s *Service) Part(conn *rpc.Conn) service.Part {
 func (s *Service) Checks(conn *rpc.Conn) []service.Check {
 	return []service.Check{
 		{Name: "database", Ready: s.Ready},
-		{Name: "amqp", Ready: func(context.Context) error { return conn.Ready() }},
+		{Name: "amqp", Ready: func(context.Context) error { return conn.Serving() }},
 	}
 }
 

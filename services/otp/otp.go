@@ -87,7 +87,7 @@ func (s *Service) Serve(ctx context.Context, conn *rpc.Conn) error {
 // Checks are what /readyz asks.
 func (s *Service) Checks(conn *rpc.Conn) []service.Check {
 	return []service.Check{
-		{Name: "amqp", Ready: func(context.Context) error { return conn.Ready() }},
+		{Name: "amqp", Ready: func(context.Context) error { return conn.Serving() }},
 		{Name: "redis", Ready: s.store.Ready},
 	}
 }

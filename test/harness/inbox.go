@@ -10,10 +10,13 @@ import (
 	"matriq/pkg/mailsink"
 )
 
-// Mails returns what the inbox of the suite has for an address, newest first.
-func (u *Up) Mails(t *testing.T, to string) []mailsink.Message {
+// Inbox is the URL of the inbox of a suite in one process.
+type Inbox string
+
+// Mails returns what the inbox has for an address, newest first.
+func (i Inbox) Mails(t *testing.T, to string) []mailsink.Message {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.Inbox+"/api/messages?to="+url.QueryEscape(to), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, string(i)+"/api/messages?to="+url.QueryEscape(to), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,13 +33,13 @@ func (u *Up) Mails(t *testing.T, to string) []mailsink.Message {
 }
 
 // WaitMail returns the newest mail to an address that fits, waiting for it.
-func (u *Up) WaitMail(t *testing.T, to string, fits func(mailsink.Message) bool) mailsink.Message {
+func (i Inbox) WaitMail(t *testing.T, to string, fits func(mailsink.Message) bool) mailsink.Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	var found mailsink.Message
 	err := Poll(ctx, func() bool {
-		for _, m := range u.Mails(t, to) {
+		for _, m := range i.Mails(t, to) {
 			if fits(m) {
 				found = m
 				return true
@@ -45,14 +48,14 @@ func (u *Up) WaitMail(t *testing.T, to string, fits func(mailsink.Message) bool)
 		return false
 	})
 	if err != nil {
-		t.Fatalf("the inbox has no such mail to %s: %+v", to, u.Mails(t, to))
+		t.Fatalf("the inbox has no such mail to %s: %+v", to, i.Mails(t, to))
 	}
 	return found
 }
 
 // Code waits for a mail with a code and returns the code.
-func (u *Up) Code(t *testing.T, to string) string {
+func (i Inbox) Code(t *testing.T, to string) string {
 	t.Helper()
-	m := u.WaitMail(t, to, func(m mailsink.Message) bool { return codePattern.MatchString(m.Text) })
+	m := i.WaitMail(t, to, func(m mailsink.Message) bool { return codePattern.MatchString(m.Text) })
 	return codePattern.FindString(m.Text)
 }

@@ -15,8 +15,10 @@ import (
 // Up is a running matriq up, built from source.
 type Up struct {
 	*Process
-	// UI, Inbox, OTP and Register are URLs, read from what it printed.
-	UI, Inbox, OTP, Register string
+	// UI, OTP and Register are URLs, read from what it printed.
+	UI, OTP, Register string
+	// Inbox is empty when a real mail server is used.
+	Inbox
 	// Started is how long it took from the start of the process until it had
 	// printed that it is ready.
 	Started time.Duration
@@ -54,7 +56,7 @@ func StartUpBinary(t *testing.T, binary, dir string, flags ...string) *Up {
 	u.Started = time.Since(begin)
 	u.UI, u.OTP, u.Register = u.url(t, "pages"), u.url(t, "otp-gateway"), u.url(t, "register-gateway")
 	if inbox := urlAfter("inbox").FindStringSubmatch(u.Log()); inbox != nil {
-		u.Inbox = inbox[1]
+		u.Inbox = Inbox(inbox[1])
 	}
 	return u
 }

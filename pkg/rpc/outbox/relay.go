@@ -55,18 +55,18 @@ func (b *Outbox) sleep(ctx context.Context, d time.Duration, wake <-chan struct{
 // pass sends one window of casts. full tells that there may be more at once; ok
 // is false when the database failed or the broker took nothing.
 func (b *Outbox) pass(ctx context.Context, to rpc.Caster) (full, ok bool) {
+	// A stop does not end what has begun: rows claimed and not sent would wait
+	// for the end of their lease.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.o.SendTimeout)
+	defer cancel()
 	rows, err := b.claim(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
-			b.o.Log.WarnContext(ctx, "outbox cannot be read", slog.Any("error", err))
-		}
+		b.o.Log.WarnContext(ctx, "outbox cannot be read", slog.Any("error", err))
 		return false, false
 	}
 	if len(rows) == 0 {
 		return false, true
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.o.SendTimeout)
-	defer cancel()
 	errs := b.sendAll(ctx, to, rows)
 	failed, first := count(errs)
 	if failed > 0 {
