@@ -85,7 +85,7 @@ func (w *walk) thai() error {
 		return err
 	}
 	defer b.Close()
-	return w.picture(b, "start-thai")
+	return w.picture(b, "start-th")
 }
 
 // dark is the first page on a desk at night.
