@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 const (
@@ -40,6 +41,9 @@ const (
 // The password is that of Redis and of the sentinels alike. It does not connect;
 // the error is about the URL and does not repeat it.
 func Open(rawURL string) (redis.UniversalClient, error) {
+	// go-redis would write lines of its own to stderr, amid the program's JSON;
+	// what they say is also in the error of the command that met it.
+	redis.SetLogger(&logging.VoidLogger{})
 	scheme, _, _ := strings.Cut(rawURL, "://")
 	switch scheme {
 	case "redis", "rediss":

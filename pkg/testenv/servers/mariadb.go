@@ -74,6 +74,7 @@ func (n mariaNode) args() []string {
 		"--no-defaults",
 		"--user=" + n.user, // it refuses to be root unless told so
 		"--datadir=" + n.file("data"),
+		"--tmpdir=" + n.dir, // at its start a server clears the folder of temporary tables, whosoever
 		"--socket=" + n.file("sock"),
 		"--pid-file=" + n.file("pid"),
 		"--bind-address=127.0.0.1",
@@ -98,7 +99,7 @@ GRANT ALL ON *.* TO 'matriq'@'127.0.0.1' WITH GRANT OPTION;
 		return err
 	}
 	cmd := exec.CommandContext(ctx, path, //nolint:gosec // G204: MariaDB's own program
-		"--no-defaults", "--user="+n.user, "--datadir="+n.file("data"),
+		"--no-defaults", "--user="+n.user, "--datadir="+n.file("data"), "--tmpdir="+n.dir,
 		"--auth-root-authentication-method=socket", "--skip-test-db", "--skip-name-resolve",
 		"--innodb-buffer-pool-size=64M")
 	cmd.Env, cmd.Dir = n.env(), n.dir

@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,7 +45,7 @@ func Redis(ctx context.Context, f *Folder) (*Instance, error) {
 			path: server, args: []string{config}, dir: dir, log: filepath.Join(dir, "redis.log"),
 			env: []string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"},
 		},
-		probe: func(ctx context.Context) error { return probeRedis(ctx, url) },
+		probe: func(ctx context.Context) error { return probeRedis(ctx, port, url) },
 	}, nil
 }
 
@@ -60,7 +61,12 @@ func redisConfig(port int, password string) string {
 		"appendfsync no\n"
 }
 
-func probeRedis(ctx context.Context, url string) error {
+// probeRedis tries the port first: the client writes to stderr when nobody is
+// there.
+func probeRedis(ctx context.Context, port int, url string) error {
+	if !served(ctx, port) {
+		return errors.New("nobody listens")
+	}
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return err
