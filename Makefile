@@ -18,7 +18,7 @@ up: ## start the seven services in one process, with nothing installed but Go
 	go run ./cmd/matriq up
 
 build: ## build every program into bin/
-	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/matriq ./services/*/cmd/...
+	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/matriq ./services/*/cmd/*
 
 test: ## run every test with the race detector, against real servers (installs them on Debian, as root)
 	tools/install
