@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	_ "embed" // the sample list
 	"errors"
 	"flag"
 	"fmt"
@@ -12,8 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	_ "embed"
 
 	"matriq/cmd/matriq/suite"
 	"matriq/pkg/api/restapi"

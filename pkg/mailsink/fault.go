@@ -39,10 +39,10 @@ const (
 	Hang Action = "hang"
 	// Cut closes the connection without an answer.
 	Cut Action = "cut"
-	// KeepAndCut, at [StageData], keeps the mail and closes the connection
+	// KeepAndCut at [StageData] keeps the mail and closes the connection
 	// without an answer: the sender cannot know.
 	KeepAndCut Action = "keep_and_cut"
-	// AcceptAndCut, at [StageData], keeps the mail, answers 250 and then closes
+	// AcceptAndCut at [StageData] keeps the mail, answers 250 and then closes
 	// the connection.
 	AcceptAndCut Action = "accept_and_cut"
 )

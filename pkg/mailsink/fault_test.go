@@ -86,7 +86,7 @@ func TestInject_hangUntilStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context()) //nolint:gosec // the test ends it by cancel
 	stopped := make(chan error, 1)
 	go func() { stopped <- sink.ServeSMTP(ctx, l) }()
 	sink.Inject(mailsink.Fault{Stage: mailsink.StageMail, Action: mailsink.Hang, On: cancel})

@@ -38,7 +38,9 @@ func (s *Sink) ServeSMTP(ctx context.Context, l net.Listener) error {
 	if err := back.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("stop SMTP: %w", err)
 	}
-	<-failed
+	if err := <-failed; err != nil && !errors.Is(err, smtp.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("serve SMTP: %w", err)
+	}
 	return nil
 }
 

@@ -43,7 +43,7 @@ func TestDocs_WorkOffline(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for _, path := range []string{"/docs", "/docs/"} {
-		page := get(t, b, path)
+		page := get(t, b, path) //nolint:bodyclose // get closes it
 		body := text(t, page)
 		if page.StatusCode != http.StatusOK || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
 			t.Fatalf("%s = %s %s", path, page.Status, page.Header.Get("Content-Type"))
@@ -56,14 +56,14 @@ func TestDocs_WorkOffline(t *testing.T) {
 			t.Fatalf("%s links to %d files", path, len(found))
 		}
 		for _, link := range found {
-			file := get(t, b, link[1])
+			file := get(t, b, link[1]) //nolint:bodyclose // get closes it
 			if content := text(t, file); file.StatusCode != http.StatusOK || content == "" {
 				t.Errorf("%s = %s, %d bytes", link[1], file.Status, len(content))
 			}
 		}
 		wantPolicy(t, page.Header.Get("Content-Security-Policy"))
 	}
-	if start := text(t, get(t, b, "/docs/start.js")); foreign.MatchString(start) || !strings.Contains(start, `"/openapi.json"`) {
+	if start := text(t, get(t, b, "/docs/start.js")); foreign.MatchString(start) || !strings.Contains(start, `"/openapi.json"`) { //nolint:bodyclose // get closes it
 		t.Errorf("start.js: %s", start)
 	}
 }
@@ -93,7 +93,7 @@ func TestDocs_NothingElse(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for _, path := range []string{"/docs/index.html", "/docs/swagger-ui.js.gz", "/docs/../rest.go", "/docs/oauth2-redirect.html"} {
-		if r := get(t, b, path); r.StatusCode != http.StatusNotFound || r.Header.Get("Content-Type") != "application/problem+json" {
+		if r := get(t, b, path); r.StatusCode != http.StatusNotFound || r.Header.Get("Content-Type") != "application/problem+json" { //nolint:bodyclose // get closes it
 			t.Errorf("%s = %s %s, want a problem 404", path, r.Status, r.Header.Get("Content-Type"))
 		}
 	}

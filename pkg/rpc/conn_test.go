@@ -657,7 +657,7 @@ func TestConn_Serving(t *testing.T) {
 	t.Parallel()
 	serving := make(chan struct{})
 	conn := rpc.NewMemoryBroker().Connect(rpc.Options{Service: "desk", OnServe: func() { close(serving) }})
-	defer conn.Close(t.Context()) //nolint:errcheck // memory
+	defer conn.Close(t.Context())
 	if err := conn.Serving(); err == nil {
 		t.Error("serving before Serve")
 	}

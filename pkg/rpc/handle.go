@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -40,7 +41,7 @@ func (s *server) handle(e *endpoint, kind Kind, in inbound, body []byte) (result
 func (s *server) scope(e *endpoint, in inbound) (context.Context, context.CancelFunc) {
 	ctx := WithMeta(s.base, in.meta)
 	ctx = withIncomingKey(ctx, in.key)
-	ctx = withStack(ctx, append(in.stack[:len(in.stack):len(in.stack)], e.Target+"."+rand.Text()))
+	ctx = withStack(ctx, append(slices.Clip(in.stack), e.Target+"."+rand.Text()))
 	ctx = withTraceParent(ctx, in.trace)
 	bound := time.Now().Add(orElse(e.timeout, s.o.HandlerTimeout))
 	if !in.deadline.IsZero() && in.deadline.Before(bound) {

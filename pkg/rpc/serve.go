@@ -34,8 +34,8 @@ func (c *Conn) Serve(ctx context.Context, routes ...Route) error {
 		}
 		return fmt.Errorf("declare what %v need: %w", s.services, err)
 	}
-	if err := s.consume(); err != nil {
-		s.drain()
+	if err := s.consume(); err != nil { //nolint:contextcheck // handlers outlive ctx: drain ends them
+		s.drain() //nolint:contextcheck // ctx has ended; drain has a bound of its own
 		return err
 	}
 	c.declared(s.services)
@@ -46,7 +46,7 @@ func (c *Conn) Serve(ctx context.Context, routes ...Route) error {
 	case <-ctx.Done():
 	case <-c.closed:
 	}
-	s.drain()
+	s.drain() //nolint:contextcheck // ctx has ended; drain has a bound of its own
 	return nil
 }
 

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,7 @@ const purgeBatch = 500
 // key, so that no range is locked, and both dialects can do it.
 func Purge(ctx context.Context, db *DB, find, drop string, args ...any) error {
 	for {
-		keys, err := findKeys(ctx, db, find, append(args[:len(args):len(args)], purgeBatch))
+		keys, err := findKeys(ctx, db, find, append(slices.Clip(args), purgeBatch))
 		if err != nil || len(keys) == 0 {
 			return err
 		}

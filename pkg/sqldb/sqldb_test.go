@@ -32,10 +32,10 @@ func migrated(t *testing.T, dsn string) *sqldb.DB {
 	return db
 }
 
-func number(t *testing.T, db *sqldb.DB, query string, args ...any) int64 {
+func number(t *testing.T, db *sqldb.DB, query string) int64 {
 	t.Helper()
 	var n int64
-	if err := db.QueryRowContext(t.Context(), db.SQL(query), args...).Scan(&n); err != nil {
+	if err := db.QueryRowContext(t.Context(), db.SQL(query)).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,10 +55,8 @@ func identify(ctx context.Context, lane Lane, said ...string) string {
 
 // check refuses what would break out of a header.
 func (m Mail) check() error {
-	for _, field := range []string{m.MessageID, m.To, m.Language, m.Subject} {
-		if unsafe(field) {
-			return ErrUnsafe
-		}
+	if slices.ContainsFunc([]string{m.MessageID, m.To, m.Language, m.Subject}, unsafe) {
+		return ErrUnsafe
 	}
 	if strings.Contains(m.Text+m.HTML, "\x00") {
 		return ErrUnsafe

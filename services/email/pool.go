@@ -67,7 +67,7 @@ func (p *pool) take() *link {
 
 // put takes a link back, when the mail's ctx may have ended.
 func (p *pool) put(ctx context.Context, l *link) {
-	if l.broken || !p.keep(l) {
+	if l.broken || !p.keep(l) { //nolint:contextcheck // expiry has a bound of its own
 		quit(context.WithoutCancel(ctx), l)
 	}
 	<-p.slots

@@ -2,6 +2,7 @@ package email_test
 
 import (
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -115,7 +116,7 @@ func TestRedisLog_race(t *testing.T) {
 			var won, lost atomic.Int64
 			for i := range 50 {
 				claims.Go(func() {
-					_, err := log.Claim(t.Context(), "m", string(rune('A'+i)), time.Minute)
+					_, err := log.Claim(t.Context(), "m", strconv.Itoa(i), time.Minute)
 					switch {
 					case err == nil:
 						won.Add(1)
@@ -152,7 +153,9 @@ func TestRedisLog_down(t *testing.T) {
 		t.Error("a failure of Redis went unnoticed")
 	}
 	server.SetError("")
-	server.Set("email:log:m", "sent:soon")
+	if err := server.Set("email:log:m", "sent:soon"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := log.Claim(t.Context(), "m", "a", time.Minute); err == nil || errors.Is(err, email.ErrClaimed) {
 		t.Errorf("Claim of a broken note = %v, want an error", err)
 	}

@@ -84,13 +84,9 @@ type desk struct {
 
 const apiClients = "ui:correct horse battery:otp+register,school:another long password:register,loader:load my list please:import"
 
-func newDesk(t *testing.T, answer map[string]func([]json.RawMessage) (any, error), settings ...string) *desk {
+func newDesk(t *testing.T, answer map[string]func([]json.RawMessage) (any, error)) *desk {
 	t.Helper()
 	vars := map[string]string{"AMQP_URL": "amqp://127.0.0.1", "API_CLIENTS": apiClients}
-	for _, s := range settings {
-		name, value, _ := strings.Cut(s, "=")
-		vars[name] = value
-	}
 	d := &desk{bus: &bus{answer: answer}, log: new(bytes.Buffer)}
 	env := service.NewEnv("register-gateway", vars, slog.New(slog.NewJSONHandler(d.log, nil)))
 	cfg, err := registergateway.ReadConfig(env)
@@ -120,7 +116,7 @@ func (d *desk) answer(r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-func wantProblem(t *testing.T, w *httptest.ResponseRecorder, status int, reason string) restapi.Problem {
+func wantProblem(t *testing.T, w *httptest.ResponseRecorder, status int, reason string) restapi.Problem { //nolint:unparam // the form of both gateways
 	t.Helper()
 	var p restapi.Problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {

@@ -47,18 +47,18 @@ func somchai() student.Registration {
 	return student.Registration{Email: "somchai@x.th", Firstname: "สมชาย", Lastname: "O'Brien"}
 }
 
-func number(t *testing.T, db *sqldb.DB, query string, args ...any) int64 {
+func number(t *testing.T, db *sqldb.DB, query string) int64 {
 	t.Helper()
 	var n int64
-	if err := db.QueryRowContext(t.Context(), query, args...).Scan(&n); err != nil {
+	if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n
 }
 
-func exec(t *testing.T, db *sqldb.DB, query string, args ...any) {
+func exec(t *testing.T, db *sqldb.DB, query string) {
 	t.Helper()
-	if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
+	if _, err := db.ExecContext(t.Context(), query); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 }

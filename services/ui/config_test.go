@@ -1,7 +1,6 @@
 package ui_test
 
 import (
-	"io"
 	"log/slog"
 	"maps"
 	"strings"
@@ -41,7 +40,7 @@ func TestReadConfig(t *testing.T) {
 			t.Parallel()
 			vars := maps.Clone(good)
 			maps.Copy(vars, c.vars)
-			_, err := ui.ReadConfig(service.NewEnv("ui", vars, slog.New(slog.NewTextHandler(io.Discard, nil))))
+			_, err := ui.ReadConfig(service.NewEnv("ui", vars, slog.New(slog.DiscardHandler)))
 			if (err != nil) != (len(c.want) > 0) {
 				t.Fatalf("err = %v, want faults of %v", err, c.want)
 			}
@@ -63,7 +62,7 @@ func TestNewRefusesACluster(t *testing.T) {
 	t.Parallel()
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}})
 	defer cluster.Close()
-	env := service.NewEnv("ui", nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	env := service.NewEnv("ui", nil, slog.New(slog.DiscardHandler))
 	if _, err := ui.New(cluster, nil, ui.Config{}, env); err == nil {
 		t.Error("New took a cluster")
 	}

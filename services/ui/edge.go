@@ -53,7 +53,7 @@ func (u *UI) identify(next http.Handler) http.Handler {
 // recover turns a panic into a page.
 func (u *UI) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
+		defer func() { //nolint:contextcheck // the context is the request's
 			switch cause := recover(); cause {
 			case nil:
 			case http.ErrAbortHandler:

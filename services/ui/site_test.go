@@ -110,7 +110,7 @@ func (b *browser) send(method, path string, form url.Values, header map[string]s
 		r.Host = host
 	}
 	for name, value := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
+		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // what a browser sends has no attributes
 	}
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)

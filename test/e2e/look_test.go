@@ -35,7 +35,7 @@ func TestLook_Narrow(t *testing.T) {
 		t.Run(tx.language, func(t *testing.T) {
 			t.Parallel()
 			email := strings.Repeat("long", 15) + "@" + strings.Repeat("faculty", 7) + ".example.ac.th"
-			first, last := strings.TrimSpace(strings.Repeat(tx.first+" ", 10)), strings.TrimSuffix(strings.Repeat("Hyphenated-", 9), "-")
+			first, last := strings.Repeat(tx.first, 10), strings.Repeat("Unbreakable", 9)
 			list := filepath.Join(t.TempDir(), "list.txt")
 			if err := os.WriteFile(list, []byte(email+"\n"), 0o600); err != nil {
 				t.Fatal(err)

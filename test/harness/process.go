@@ -76,7 +76,7 @@ func start(t *testing.T, name, binary string, env map[string]string, args ...str
 }
 
 func environ(env map[string]string) []string {
-	list := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	list := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")} //nolint:forbidigo // handed on to a child
 	for name, value := range env {
 		list = append(list, name+"="+value)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ var Services = []string{"ui", "otp-gateway", "register-gateway", "otp", "email",
 // Client is the REST client's name and password that every suite has.
 const (
 	ClientName     = "tester"
-	ClientPassword = "correct-horse-battery-staple" //nolint:gosec // a password of the test's own processes
+	ClientPassword = "correct-horse-battery-staple"
 )
 
 // Suite is the seven services on real servers, with an edge in front of the
@@ -148,9 +149,7 @@ func (s *Suite) settings(t *testing.T, service string) map[string]string {
 	if s.edge(service) != nil {
 		env["HTTP_ADDR"] = FreeAddr(t)
 	}
-	for name, value := range s.shared {
-		env[name] = value
-	}
+	maps.Copy(env, s.shared)
 	return env
 }
 

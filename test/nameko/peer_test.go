@@ -59,7 +59,7 @@ func python(t *testing.T, args ...string) *peer {
 		t.Fatalf("kombu is missing; on Debian, as root: apt-get install python3-kombu\n%s", out)
 	}
 	ctx, kill := context.WithCancel(context.WithoutCancel(t.Context()))
-	cmd := exec.CommandContext(ctx, debianPython, slices.Concat([]string{"wire.py"}, args)...) //nolint:gosec // our own program and the test's arguments
+	cmd := exec.CommandContext(ctx, debianPython, slices.Concat([]string{"wire.py"}, args)...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

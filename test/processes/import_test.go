@@ -60,7 +60,7 @@ func TestImport_LargeList(t *testing.T) {
 	g := s.Gateways()
 	const n = 100_000
 
-	t.Run("csv", func(t *testing.T) {
+	t.Run("csv", func(t *testing.T) { //nolint:paralleltest // the counts of one list at a time
 		l := makeList("csv.ac.th", n, 2)
 		csv := bytes.NewBufferString("name,email\r\n")
 		for i, row := range l.rows {
@@ -68,7 +68,7 @@ func TestImport_LargeList(t *testing.T) {
 		}
 		check(t, g.Post(t, g.OTP+restapi.PathImport, "text/csv", csv), l.want)
 	})
-	t.Run("json", func(t *testing.T) {
+	t.Run("json", func(t *testing.T) { //nolint:paralleltest // the counts of one list at a time
 		l := makeList("json.ac.th", n, 1)
 		body, err := json.Marshal(restapi.ImportRequest{Emails: l.rows})
 		if err != nil {

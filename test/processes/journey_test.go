@@ -50,7 +50,7 @@ func TestJourney_REST(t *testing.T) {
 func TestJourney_ReplicasReplaced(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, 2)
-	for language, texts := range map[string]struct{ lang, subject string }{
+	for language, texts := range map[string]struct{ lang, subject string }{ //nolint:paralleltest // each kills what the other needs
 		"th": {lang: "th", subject: "ลงทะเบียน"},
 		"en": {lang: "en", subject: "registered"},
 	} {

@@ -82,6 +82,7 @@ func (r running) inbox() harness.Inbox {
 // Twenty people register at once; each gets an ID of her own, and everything
 // that follows is done.
 func TestSuite_ManyAtOnce(t *testing.T) {
+	t.Parallel()
 	r := run(t, t.TempDir())
 	const people = 20
 	ids := make([]int64, people)
@@ -109,6 +110,7 @@ func TestSuite_ManyAtOnce(t *testing.T) {
 // A stop in the middle of registrations loses none of those that were told
 // "registered".
 func TestSuite_StoppedInBetween(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := run(t, dir)
 	g := r.gateways()

@@ -25,8 +25,8 @@ const (
 	restsIn     = 120 << 20
 )
 
-// register walks through the pages in a language and returns the last one.
-func register(t *testing.T, u *harness.Up, email, language string) *harness.Page {
+// register walks through the pages in a language.
+func register(t *testing.T, u *harness.Up, email, language string) {
 	t.Helper()
 	person := harness.NewPerson(t, u.UI, language)
 	page := person.Open(t, "/").Submit(t, map[string]string{"email": email})
@@ -38,7 +38,6 @@ func register(t *testing.T, u *harness.Up, email, language string) *harness.Page
 	if page.Language() != language {
 		t.Errorf("page is in %q, want %q", page.Language(), language)
 	}
-	return page
 }
 
 func TestUp_JourneyInBothLanguages(t *testing.T) {
@@ -79,7 +78,7 @@ func TestUp_RestartKeepsRegistrations(t *testing.T) {
 	}
 }
 
-func TestUp_ReadySmallAndQuickToEnd(t *testing.T) {
+func TestUp_ReadySmallAndQuickToEnd(t *testing.T) { //nolint:paralleltest // it measures
 	u := harness.StartUpBinary(t, harness.PlainBinary(t, "matriq/cmd/matriq"), t.TempDir())
 	if u.Started > readyWithin {
 		t.Errorf("ready after %v, want at most %v", u.Started, readyWithin)

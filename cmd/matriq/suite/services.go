@@ -27,7 +27,7 @@ func (s *suite) addWorker(name string, w worker, conn *rpc.Conn) {
 	s.add(name, w.Checks(conn), func(ctx context.Context) error { return w.Serve(ctx, conn) })
 }
 
-func (s *suite) openOTP(context.Context) error {
+func (s *suite) openOTP(ctx context.Context) error {
 	env := s.newEnv("otp", nil)
 	cfg, err := otp.ReadConfig(env)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *suite) openOTP(context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, func() { _ = client.Close() })
-	conn, err := s.connect(env.RPC())
+	conn, err := s.connect(ctx, env.RPC())
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s *suite) openOTP(context.Context) error {
 	return nil
 }
 
-func (s *suite) openEmail(context.Context) error {
+func (s *suite) openEmail(ctx context.Context) error {
 	env := s.newEnv("email", nil)
 	cfg, err := email.ReadConfig(env)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *suite) openEmail(context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, sender.Close)
-	conn, err := s.connect(cfg.RPC(env))
+	conn, err := s.connect(ctx, cfg.RPC(env))
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (s *suite) openStudent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := s.connect(env.RPC())
+	conn, err := s.connect(ctx, env.RPC())
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (s *suite) openEnroll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := s.connect(env.RPC())
+	conn, err := s.connect(ctx, env.RPC())
 	if err != nil {
 		return err
 	}
@@ -143,13 +143,13 @@ func (s *suite) openDB(ctx context.Context, dsn string) (*sqldb.DB, error) {
 	return db, nil
 }
 
-func (s *suite) openOTPGateway(context.Context) error {
+func (s *suite) openOTPGateway(ctx context.Context) error {
 	env := s.newEnv("otp-gateway", map[string]string{"HTTP_ADDR": s.cfg.OTP.Addr().String()})
 	cfg := otpgateway.Config{REST: rest.Config{Demo: true}}
 	if err := env.Decode(&cfg); err != nil {
 		return err
 	}
-	conn, err := s.connect(env.RPC())
+	conn, err := s.connect(ctx, env.RPC())
 	if err != nil {
 		return err
 	}
@@ -158,13 +158,13 @@ func (s *suite) openOTPGateway(context.Context) error {
 	return nil
 }
 
-func (s *suite) openRegisterGateway(context.Context) error {
+func (s *suite) openRegisterGateway(ctx context.Context) error {
 	env := s.newEnv("register-gateway", map[string]string{"HTTP_ADDR": s.cfg.Register.Addr().String()})
 	cfg := registergateway.Config{REST: rest.Config{Demo: true}}
 	if err := env.Decode(&cfg); err != nil {
 		return err
 	}
-	conn, err := s.connect(env.RPC())
+	conn, err := s.connect(ctx, env.RPC())
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -133,10 +134,10 @@ func (s *suite) openServers(ctx context.Context) error {
 		s.memory = rpc.NewMemoryBroker()
 		s.vars["OUTBOX_RESEND"] = memoryResend
 	}
-	return errors.Join(s.openRedis(), s.openMail(ctx))
+	return errors.Join(s.openRedis(ctx), s.openMail(ctx))
 }
 
-func (s *suite) openRedis() error {
+func (s *suite) openRedis(ctx context.Context) error {
 	if s.vars["REDIS_URL"] = s.cfg.Servers.Redis; s.cfg.Servers.Redis != "" {
 		return nil
 	}
@@ -145,7 +146,7 @@ func (s *suite) openRedis() error {
 		return err
 	}
 	s.vars["REDIS_URL"] = r.url()
-	s.outlive(r.run, r.close)
+	s.outlive(ctx, r.run, r.close)
 	return nil
 }
 
@@ -160,14 +161,14 @@ func (s *suite) openMail(ctx context.Context) error {
 		return fmt.Errorf("embedded mail server: %w", err)
 	}
 	s.vars["SMTP_URL"] = "smtp://" + listener.Addr().String() + "?tls=none"
-	s.outlive(func(ctx context.Context) error { return s.sink.ServeSMTP(ctx, listener) }, func() {})
+	s.outlive(ctx, func(ctx context.Context) error { return s.sink.ServeSMTP(ctx, listener) }, func() {})
 	return nil
 }
 
 // outlive runs an embedded server until the services have stopped; then it ends
 // run and calls after.
-func (s *suite) outlive(run func(context.Context) error, after func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+func (s *suite) outlive(ctx context.Context, run func(context.Context) error, after func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -184,8 +185,8 @@ func (s *suite) outlive(run func(context.Context) error, after func()) {
 
 // close undoes the opening, backwards.
 func (s *suite) close() {
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		s.closers[i]()
+	for _, undo := range slices.Backward(s.closers) {
+		undo()
 	}
 }
 
@@ -205,23 +206,23 @@ func (s *suite) newEnv(name string, extra map[string]string) service.Env {
 }
 
 // connect joins the broker, in memory or real.
-func (s *suite) connect(o rpc.Options) (*rpc.Conn, error) {
+func (s *suite) connect(ctx context.Context, o rpc.Options) (*rpc.Conn, error) {
 	if s.memory != nil {
-		return s.keep(s.memory.Connect(o)), nil
+		return s.keep(ctx, s.memory.Connect(o)), nil
 	}
 	conn, err := rpc.Dial(s.cfg.Servers.AMQP, o)
 	if err != nil {
 		return nil, fmt.Errorf("--amqp: %w", err)
 	}
-	return s.keep(conn), nil
+	return s.keep(ctx, conn), nil
 }
 
 // closeTimeout bounds the farewell to a broker that may be gone.
 const closeTimeout = time.Second
 
-func (s *suite) keep(conn *rpc.Conn) *rpc.Conn {
+func (s *suite) keep(ctx context.Context, conn *rpc.Conn) *rpc.Conn {
 	s.closers = append(s.closers, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 		if err := conn.Close(ctx); err != nil {
 			s.cfg.Log.Warn("connection to the broker not closed in order", "error", err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/chromedp/cdproto/audits"
@@ -76,11 +77,11 @@ func (w *watch) allows(raw string) bool {
 }
 
 func arguments(args []*runtime.RemoteObject) string {
-	text := ""
+	var text strings.Builder
 	for _, a := range args {
-		text += " " + string(a.Value) + a.Description
+		text.WriteString(" " + string(a.Value) + a.Description)
 	}
-	return text
+	return text.String()
 }
 
 func exception(d *runtime.ExceptionDetails) string {

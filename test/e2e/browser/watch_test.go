@@ -68,7 +68,7 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	b := start(t, browser.Options{})
 	other := serve(t, open, "")
-	for name, c := range map[string]struct{ policy, body, want string }{
+	for name, c := range map[string]struct{ policy, body, want string }{ //nolint:paralleltest // one browser sees one page after the other
 		"console":        {policy: open, body: "<script>console.error('oh dear')</script>", want: "oh dear"},
 		"warning":        {policy: open, body: "<script>console.warn('mind you')</script>", want: "mind you"},
 		"exception":      {policy: open, body: "<script>noSuchThing()</script>", want: "noSuchThing is not defined"},
@@ -81,7 +81,7 @@ func TestFaults(t *testing.T) {
 	} {
 		site := serve(t, c.policy, c.body)
 		b.Allow(site)
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // one browser sees one page after the other
+		t.Run(name, func(t *testing.T) {
 			if err := b.Open(site); err != nil {
 				t.Fatal(err)
 			}

@@ -26,7 +26,7 @@ func run(ctx context.Context, env service.Env) error {
 	if err := errors.Join(redisErr, smtpErr, amqpErr); err != nil {
 		return err
 	}
-	defer sender.Close()
+	defer sender.Close() //nolint:contextcheck // the farewell has a bound of its own
 	svc, err := email.New(sender, email.NewRedisLog(client, cfg.LogTTL), cfg.Rules, env.Log, env.Metrics)
 	if err != nil {
 		return err
