@@ -67,6 +67,24 @@ func (s *Server) URL() string { return s.instance.URL }
 // API is the base URL of a broker's management API, with credentials.
 func (s *Server) API() string { return s.instance.API }
 
+// Control runs rabbitmqctl with args on a broker and returns what it says.
+func (s *Server) Control(args ...string) string {
+	s.tb.Helper()
+	out, err := s.instance.Control(context.WithoutCancel(s.tb.Context()), args...)
+	s.must(err)
+	return out
+}
+
+// Settle returns when what was declared at a broker is on its disk. Before that,
+// for about two seconds, RabbitMQ has it in memory alone, and forgets the queue
+// with its messages when it is killed.
+func (s *Server) Settle() {
+	s.tb.Helper()
+	if got := s.Control("eval", "mnesia:sync_log()."); got != "ok" {
+		s.tb.Fatalf("flush the broker's definitions: %s", got)
+	}
+}
+
 // Start starts the server after a [Server.Stop] or [Server.Kill], with the data
 // it had, and returns when it serves.
 func (s *Server) Start() {

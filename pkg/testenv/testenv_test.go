@@ -44,6 +44,7 @@ func TestServer_KillAndStart(t *testing.T) {
 		server := testenv.Broker(t)
 		declare(t, server.URL())
 		publish(t, server.URL())
+		server.Settle()
 		server.Kill()
 		if conn, err := amqp.Dial(server.URL()); err == nil {
 			t.Errorf("connected to a killed broker: %v", conn.Close())

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -61,6 +63,7 @@ func RabbitMQ(ctx context.Context, f *Folder) (*Instance, error) {
 		command:   command{path: server, env: node.env(), dir: dir, log: node.file("rabbitmq.log")},
 		companion: node.portMapper(epmd),
 		probe:     node.probe,
+		control:   node.control,
 	}, nil
 }
 
@@ -129,6 +132,21 @@ func (n rabbitNode) portMapper(path string) *command {
 		path: path, args: []string{"-address", "127.0.0.1", "-port", strconv.Itoa(n.epmd)},
 		env: n.erlangEnv(), dir: n.dir, log: n.file("epmd.log"),
 	}
+}
+
+// control runs rabbitmqctl on the node and returns what it says.
+func (n rabbitNode) control(ctx context.Context, args ...string) (string, error) {
+	path, err := find("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmqctl", "rabbitmqctl")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, path, append([]string{"--quiet"}, args...)...) //nolint:gosec // the server's own tool, asked by a test
+	cmd.Env = n.env()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("rabbitmqctl %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 func (n rabbitNode) probe(ctx context.Context) error {

@@ -46,12 +46,25 @@ type Instance struct {
 	companion *command
 	// prepare makes the data folder before the first start.
 	prepare func(ctx context.Context) error
+	// control runs the server's own command-line tool; RabbitMQ has one.
+	control func(ctx context.Context, args ...string) (string, error)
 	// probe returns nil when a client would be served.
 	probe func(ctx context.Context) error
 
 	prepared bool
 	running  *process
 	beside   *process
+}
+
+// Control runs rabbitmqctl with args on a running broker and returns what it
+// says.
+func (i *Instance) Control(ctx context.Context, args ...string) (string, error) {
+	if i.control == nil {
+		return "", fmt.Errorf("%s has no command-line tool here", i.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return i.control(ctx, args...)
 }
 
 // Start starts the instance and returns when it serves.
