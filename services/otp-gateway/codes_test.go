@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"matriq/pkg/api/otpapi"
+	"matriq/pkg/rest/resttest"
 	"matriq/pkg/rpc"
 )
 
@@ -18,16 +19,16 @@ var code = otpapi.SealedCode{Sealed: "v1.k1.c2VhbGVk", Ref: "KTM", ExpiresIn: 60
 
 func TestGetOTP(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
-		"otp.create": fixed(otpapi.CreateReply{Eligible: true, Code: code}), "email_otp.send": fixed(nil),
+	d := newDesk(t, resttest.Answers{
+		"otp.create": resttest.Fixed(otpapi.CreateReply{Eligible: true, Code: code}), "email_otp.send": resttest.Fixed(nil),
 	})
 	before := time.Now()
 	w := d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
-	wantBody(t, w, `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
-	if got := d.bus.targets(); got != "otp.create email_otp.send" {
+	resttest.WantBody(t, w, `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
+	if got := d.bus.Targets(); got != "otp.create email_otp.send" {
 		t.Fatalf("sent %s", got)
 	}
-	cast := d.bus.sent[1]
+	cast := d.bus.Sent()[1]
 	want := `{"args":[{"sealed":"v1.k1.c2VhbGVk","ref":"KTM","expires_in":600,"resend_after":60},"a@x.th"],"kwargs":{}}`
 	if string(cast.Body) != want {
 		t.Errorf("cast = %s, want %s", cast.Body, want)
@@ -43,9 +44,9 @@ func TestGetOTP(t *testing.T) {
 // With disclosure alone otp says 0, and nothing is mailed.
 func TestGetOTP_NotEligible(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){"otp.create": fixed(0)})
-	wantBody(t, d.post(t, "/getotp/", jsonType, `{"email":"a@x.th"}`), `{"results":"0"}`)
-	if got := d.bus.targets(); got != "otp.create" {
+	d := newDesk(t, resttest.Answers{"otp.create": resttest.Fixed(0)})
+	resttest.WantBody(t, d.post(t, "/getotp/", jsonType, `{"email":"a@x.th"}`), `{"results":"0"}`)
+	if got := d.bus.Targets(); got != "otp.create" {
 		t.Errorf("sent %s, want otp.create alone", got)
 	}
 }
@@ -53,11 +54,11 @@ func TestGetOTP_NotEligible(t *testing.T) {
 func TestGetOTP_NeverTellsTheEnvelope(t *testing.T) {
 	t.Parallel()
 	gone := rpc.Errorf(rpc.Unavailable, "the broker is gone")
-	for name, send := range map[string]func([]json.RawMessage) (any, error){"mailed": fixed(nil), "not mailed": failing(gone)} {
+	for name, send := range (resttest.Answers{"mailed": resttest.Fixed(nil), "not mailed": resttest.Failing(gone)}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
-				"otp.create": fixed(otpapi.CreateReply{Eligible: true, Code: code}), "email_otp.send": send,
+			d := newDesk(t, resttest.Answers{
+				"otp.create": resttest.Fixed(otpapi.CreateReply{Eligible: true, Code: code}), "email_otp.send": send,
 			})
 			w := d.post(t, "/getotp", jsonType, `{"email":"someone@x.th"}`)
 			if strings.Contains(w.Body.String(), "c2VhbGVk") || strings.Contains(d.log.String(), "c2VhbGVk") {
@@ -75,8 +76,8 @@ func TestGetOTP_NeverTellsTheEnvelope(t *testing.T) {
 func TestGetOTP_RepeatsTheCastUnderTheSameKey(t *testing.T) {
 	t.Parallel()
 	attempts := 0
-	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
-		"otp.create": fixed(otpapi.CreateReply{Eligible: true, Code: code}),
+	d := newDesk(t, resttest.Answers{
+		"otp.create": resttest.Fixed(otpapi.CreateReply{Eligible: true, Code: code}),
 		"email_otp.send": func([]json.RawMessage) (any, error) {
 			if attempts++; attempts == 1 {
 				return nil, rpc.Errorf(rpc.Unavailable, "the connection was lost")
@@ -84,11 +85,11 @@ func TestGetOTP_RepeatsTheCastUnderTheSameKey(t *testing.T) {
 			return nil, nil
 		},
 	})
-	wantBody(t, d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`), `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
-	if got := d.bus.targets(); got != "otp.create email_otp.send email_otp.send" {
+	resttest.WantBody(t, d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`), `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
+	if got := d.bus.Targets(); got != "otp.create email_otp.send email_otp.send" {
 		t.Fatalf("sent %s", got)
 	}
-	if first, second := d.bus.sent[1].Key, d.bus.sent[2].Key; first == "" || first != second {
+	if first, second := d.bus.Sent()[1].Key, d.bus.Sent()[2].Key; first == "" || first != second {
 		t.Errorf("keys %q and %q, want the same", first, second)
 	}
 }
@@ -96,12 +97,12 @@ func TestGetOTP_RepeatsTheCastUnderTheSameKey(t *testing.T) {
 // Every code has a mail of its own.
 func TestGetOTP_KeysDiffer(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
-		"otp.create": fixed(otpapi.CreateReply{Eligible: true, Code: code}), "email_otp.send": fixed(nil),
+	d := newDesk(t, resttest.Answers{
+		"otp.create": resttest.Fixed(otpapi.CreateReply{Eligible: true, Code: code}), "email_otp.send": resttest.Fixed(nil),
 	})
 	d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
 	d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
-	if d.bus.sent[1].Key == d.bus.sent[3].Key {
+	if d.bus.Sent()[1].Key == d.bus.Sent()[3].Key {
 		t.Error("two codes were mailed under one key")
 	}
 }
@@ -110,16 +111,16 @@ func TestGetOTP_KeysDiffer(t *testing.T) {
 // The code is not withdrawn, since its mail may be under way after all.
 func TestGetOTP_NotMailed(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
-		"otp.create":     fixed(otpapi.CreateReply{Eligible: true, Code: code}),
-		"email_otp.send": failing(errors.New("connection reset")),
+	d := newDesk(t, resttest.Answers{
+		"otp.create":     resttest.Fixed(otpapi.CreateReply{Eligible: true, Code: code}),
+		"email_otp.send": resttest.Failing(errors.New("connection reset")),
 	})
 	w := d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
-	wantProblem(t, w, http.StatusServiceUnavailable, "unavailable")
+	resttest.WantProblem(t, w, http.StatusServiceUnavailable, "unavailable")
 	if got := w.Header().Get("Retry-After"); got != "60" {
 		t.Errorf("Retry-After = %q, want 60", got)
 	}
-	if got := d.bus.targets(); got != "otp.create email_otp.send email_otp.send" {
+	if got := d.bus.Targets(); got != "otp.create email_otp.send email_otp.send" {
 		t.Errorf("sent %s", got)
 	}
 	if got := strings.Count(d.log.String(), "connection reset"); got == 0 {
@@ -144,13 +145,13 @@ func TestGetOTP_Failures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t, map[string]func([]json.RawMessage) (any, error){"otp.create": failing(tc.err)})
+			d := newDesk(t, resttest.Answers{"otp.create": resttest.Failing(tc.err)})
 			w := d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
-			wantProblem(t, w, tc.status, tc.reason)
+			resttest.WantProblem(t, w, tc.status, tc.reason)
 			if got := w.Header().Get("Retry-After"); got != tc.retry {
 				t.Errorf("Retry-After = %q, want %q", got, tc.retry)
 			}
-			if got := d.bus.targets(); got != "otp.create" {
+			if got := d.bus.Targets(); got != "otp.create" {
 				t.Errorf("sent %s, want otp.create alone", got)
 			}
 		})
@@ -165,34 +166,34 @@ func TestAuthen(t *testing.T) {
 		sent   string
 	}{
 		"right": {
-			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(1)},
+			resttest.Answers{"otp.authen": resttest.Fixed(1)},
 			`{"results":1}`, "otp.authen",
 		},
 		"wrong": {
-			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(0), "otp.status": fixed(otpapi.StatusReply{AttemptsLeft: 3})},
+			resttest.Answers{"otp.authen": resttest.Fixed(0), "otp.status": resttest.Fixed(otpapi.StatusReply{AttemptsLeft: 3})},
 			`{"results":0,"attempts_left":3}`, "otp.authen otp.status",
 		},
 		"the last guess": {
-			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(0), "otp.status": fixed(otpapi.StatusReply{})},
+			resttest.Answers{"otp.authen": resttest.Fixed(0), "otp.status": resttest.Fixed(otpapi.StatusReply{})},
 			`{"results":0,"attempts_left":0}`, "otp.authen otp.status",
 		},
 		"wrong, the rest unknown": {
-			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(0), "otp.status": failing(rpc.Errorf(rpc.Unavailable, "redis"))},
+			resttest.Answers{"otp.authen": resttest.Fixed(0), "otp.status": resttest.Failing(rpc.Errorf(rpc.Unavailable, "redis"))},
 			`{"results":0}`, "otp.authen otp.status",
 		},
 		"a number of tomorrow is no success": {
-			map[string]func([]json.RawMessage) (any, error){"otp.authen": fixed(2), "otp.status": fixed(otpapi.StatusReply{AttemptsLeft: 1})},
+			resttest.Answers{"otp.authen": resttest.Fixed(2), "otp.status": resttest.Fixed(otpapi.StatusReply{AttemptsLeft: 1})},
 			`{"results":0,"attempts_left":1}`, "otp.authen otp.status",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, tc.answer)
-			wantBody(t, d.post(t, "/authen", jsonType, `{"email":"a@x.th","otp":"012345"}`), tc.want)
-			if got := d.bus.targets(); got != tc.sent {
+			resttest.WantBody(t, d.post(t, "/authen", jsonType, `{"email":"a@x.th","otp":"012345"}`), tc.want)
+			if got := d.bus.Targets(); got != tc.sent {
 				t.Errorf("sent %s, want %s", got, tc.sent)
 			}
-			if body := string(d.bus.sent[0].Body); body != `{"args":["a@x.th","012345"],"kwargs":{}}` {
+			if body := string(d.bus.Sent()[0].Body); body != `{"args":["a@x.th","012345"],"kwargs":{}}` {
 				t.Errorf("otp.authen got %s", body)
 			}
 			if strings.Contains(d.log.String(), "012345") {
@@ -215,8 +216,8 @@ func TestAuthen_Failures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t, map[string]func([]json.RawMessage) (any, error){"otp.authen": failing(tc.err)})
-			wantProblem(t, d.post(t, "/authen", jsonType, `{"email":"a@x.th","otp":"012345"}`), tc.status, tc.reason)
+			d := newDesk(t, resttest.Answers{"otp.authen": resttest.Failing(tc.err)})
+			resttest.WantProblem(t, d.post(t, "/authen", jsonType, `{"email":"a@x.th","otp":"012345"}`), tc.status, tc.reason)
 		})
 	}
 }

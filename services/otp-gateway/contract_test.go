@@ -9,6 +9,7 @@ import (
 
 	"matriq/pkg/api/emailapi"
 	"matriq/pkg/api/otpapi"
+	"matriq/pkg/rest/resttest"
 	"matriq/pkg/rpc"
 	"matriq/pkg/rpc/rpctest"
 	"matriq/pkg/service"
@@ -47,9 +48,9 @@ func TestContract_GetOTP(t *testing.T) {
 	}
 	d := &desk{Handler: otpgateway.New(conn, cfg, env).Handler()}
 
-	wantProblem(t, d.post(t, "/getotp", jsonType, `{"email":"nobody"}`), 422, "bad_email")
+	resttest.WantProblem(t, d.post(t, "/getotp", jsonType, `{"email":"nobody"}`), 422, "bad_email")
 	w := d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`)
-	wantBody(t, w, `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
+	resttest.WantBody(t, w, `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
 	got := <-orders
 	if got.args.OTP != code || got.args.Email != "a@x.th" {
 		t.Errorf("order = %+v", got.args)

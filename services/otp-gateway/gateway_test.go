@@ -1,7 +1,6 @@
 package otpgateway_test
 
 import (
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -53,8 +52,8 @@ func TestRefusedBeforeAnyCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, nil)
-			wantProblem(t, d.post(t, tc.path, tc.contentType, tc.body), tc.status, tc.reason)
-			if got := d.bus.targets(); got != "" {
+			resttest.WantProblem(t, d.post(t, tc.path, tc.contentType, tc.body), tc.status, tc.reason)
+			if got := d.bus.Targets(); got != "" {
 				t.Errorf("sent %s, want nothing", got)
 			}
 		})
@@ -77,7 +76,7 @@ func TestScopes(t *testing.T) {
 			r.SetBasicAuth(client[0], client[1])
 			w := httptest.NewRecorder()
 			d.ServeHTTP(w, r)
-			wantProblem(t, w, http.StatusForbidden, "missing_scope")
+			resttest.WantProblem(t, w, http.StatusForbidden, "missing_scope")
 		})
 	}
 }
@@ -101,11 +100,11 @@ func TestReadConfig_ReportsEverything(t *testing.T) {
 // The bodies of the published system's clients work as they are.
 func TestPublishedClients(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
-		"otp.create_email_list": importAll, "otp.create": fixed(map[string]any{"sealed": "x", "ref": "KTM", "expires_in": 600, "resend_after": 60}),
-		"email_otp.send": fixed(nil), "otp.authen": fixed(1),
+	d := newDesk(t, resttest.Answers{
+		"otp.create_email_list": importAll, "otp.create": resttest.Fixed(map[string]any{"sealed": "x", "ref": "KTM", "expires_in": 600, "resend_after": 60}),
+		"email_otp.send": resttest.Fixed(nil), "otp.authen": resttest.Fixed(1),
 	})
-	wantBody(t, d.post(t, "/create_email_list/", jsonType, `{"emails": ["a@x.th", "b@x.th"]}`), `{"results":2,"added":2,"present":0,"rejected":[]}`)
-	wantBody(t, d.post(t, "/getotp/", jsonType, `{"email": "a@x.th"}`), `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
-	wantBody(t, d.post(t, "/authen/", jsonType, `{"email": "a@x.th", "otp": "123456"}`), `{"results":1}`)
+	resttest.WantBody(t, d.post(t, "/create_email_list/", jsonType, `{"emails": ["a@x.th", "b@x.th"]}`), `{"results":2,"added":2,"present":0,"rejected":[]}`)
+	resttest.WantBody(t, d.post(t, "/getotp/", jsonType, `{"email": "a@x.th"}`), `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)
+	resttest.WantBody(t, d.post(t, "/authen/", jsonType, `{"email": "a@x.th", "otp": "123456"}`), `{"results":1}`)
 }

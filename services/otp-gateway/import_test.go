@@ -16,6 +16,7 @@ import (
 
 	"matriq/pkg/api/otpapi"
 	"matriq/pkg/api/restapi"
+	"matriq/pkg/rest/resttest"
 	"matriq/pkg/rpc"
 )
 
@@ -42,7 +43,7 @@ func importAll(args []json.RawMessage) (any, error) {
 
 func importDesk(t *testing.T, settings ...string) *desk {
 	t.Helper()
-	return newDesk(t, map[string]func([]json.RawMessage) (any, error){"otp.create_email_list": importAll}, settings...)
+	return newDesk(t, resttest.Answers{"otp.create_email_list": importAll}, settings...)
 }
 
 // Every good row is listed, every bad one is reported with its number, and
@@ -82,7 +83,7 @@ func TestImport_Formats(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantBody(t, importDesk(t).post(t, "/create_email_list", tc.contentType, tc.body), tc.want)
+			resttest.WantBody(t, importDesk(t).post(t, "/create_email_list", tc.contentType, tc.body), tc.want)
 		})
 	}
 }
@@ -147,7 +148,7 @@ func TestImport_BreaksOff(t *testing.T) {
 			r.SetBasicAuth("loader", "load my list please")
 			w := httptest.NewRecorder()
 			d.ServeHTTP(w, r)
-			p := wantProblem(t, w, tc.status, tc.reason)
+			p := resttest.WantProblem(t, w, tc.status, tc.reason)
 			if !strings.Contains(p.Detail, tc.rows) {
 				t.Errorf("detail = %q, want how many rows were read", p.Detail)
 			}
@@ -161,7 +162,7 @@ func TestImport_BreaksOff(t *testing.T) {
 func TestImport_OtpIsGone(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
-	d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
+	d := newDesk(t, resttest.Answers{
 		"otp.create_email_list": func(args []json.RawMessage) (any, error) {
 			if calls.Add(1) == 1 {
 				return importAll(args)
@@ -170,7 +171,7 @@ func TestImport_OtpIsGone(t *testing.T) {
 		},
 	})
 	w := d.post(t, "/create_email_list", "text/csv", strings.Repeat("a@x.th\n", 20*otpapi.MaxImport))
-	p := wantProblem(t, w, http.StatusServiceUnavailable, "unavailable")
+	p := resttest.WantProblem(t, w, http.StatusServiceUnavailable, "unavailable")
 	if w.Header().Get("Retry-After") == "" || p.Report == nil || p.Report.Added != otpapi.MaxImport {
 		t.Errorf("problem = %+v with Retry-After %q, want what the first part added", p, w.Header().Get("Retry-After"))
 	}
@@ -183,10 +184,10 @@ func TestImport_OtpIsGone(t *testing.T) {
 func TestImport_OtpReportsARowThatIsNot(t *testing.T) {
 	t.Parallel()
 	for _, row := range []int{0, 2, -1} {
-		d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
-			"otp.create_email_list": fixed(otpapi.ImportReply{Rejected: []otpapi.Rejected{{Row: row}}}),
+		d := newDesk(t, resttest.Answers{
+			"otp.create_email_list": resttest.Fixed(otpapi.ImportReply{Rejected: []otpapi.Rejected{{Row: row}}}),
 		})
-		wantProblem(t, d.post(t, "/create_email_list", "text/csv", "a@x.th\n"), http.StatusInternalServerError, "internal")
+		resttest.WantProblem(t, d.post(t, "/create_email_list", "text/csv", "a@x.th\n"), http.StatusInternalServerError, "internal")
 	}
 }
 
@@ -197,7 +198,7 @@ func TestImport_TooManyRejected(t *testing.T) {
 		t.Errorf("report = %+v", report)
 	}
 	more := importDesk(t, "MAX_IMPORT_REJECTED=3").post(t, "/create_email_list", jsonType, `{"emails":["a@x.th",1,2,3,4,"b@x.th"]}`)
-	p := wantProblem(t, more, http.StatusUnprocessableEntity, "too_many_rejected")
+	p := resttest.WantProblem(t, more, http.StatusUnprocessableEntity, "too_many_rejected")
 	if p.Report == nil || p.Report.Added != 1 || len(p.Report.Rejected) != 4 {
 		t.Errorf("report = %+v, want one added and four rejected", p.Report)
 	}
@@ -251,7 +252,7 @@ func TestImport_HundredThousand(t *testing.T) {
 			t.Fatalf("rejected[%d] = %+v, want row %d", i, bad, want)
 		}
 	}
-	if got := len(d.bus.sent); got != n/otpapi.MaxImport {
+	if got := len(d.bus.Sent()); got != n/otpapi.MaxImport {
 		t.Errorf("%d parts, want %d", got, n/otpapi.MaxImport)
 	}
 }
@@ -264,7 +265,7 @@ func TestImport_WaitsForOtp(t *testing.T) {
 		const n = 100_000
 		var inside atomic.Int32
 		open := make(chan struct{})
-		d := newDesk(t, map[string]func([]json.RawMessage) (any, error){
+		d := newDesk(t, resttest.Answers{
 			"otp.create_email_list": func(args []json.RawMessage) (any, error) {
 				inside.Add(1)
 				<-open
@@ -289,19 +290,17 @@ func TestImport_WaitsForOtp(t *testing.T) {
 func TestImport_MemoryIsFlat(t *testing.T) { //nolint:paralleltest // it measures the heap of the whole process
 	heap := func(n int) uint64 {
 		var top atomic.Uint64
-		d := newDesk(t, nil)
-		d.bus.answer = map[string]func([]json.RawMessage) (any, error){
+		var d *desk
+		d = newDesk(t, resttest.Answers{
 			"otp.create_email_list": func(args []json.RawMessage) (any, error) {
 				var s runtime.MemStats
 				runtime.GC()
 				runtime.ReadMemStats(&s)
 				top.Store(max(top.Load(), s.HeapAlloc))
-				d.bus.mu.Lock()
-				d.bus.sent = nil
-				d.bus.mu.Unlock()
+				d.bus.Forget()
 				return otpapi.ImportReply{Added: strings.Count(string(args[0]), "@")}, nil
 			},
-		}
+		})
 		if report := reportOf(t, d.upload(t, &numbered{n: n})); report.Added != n*9/10 {
 			t.Fatalf("added %d of %d", report.Added, n)
 		}
@@ -317,7 +316,7 @@ func TestImport_ClientLeaves(t *testing.T) {
 	t.Parallel()
 	d := importDesk(t)
 	body := io.MultiReader(strings.NewReader("a@x.th\nb@x.th\n"), iotest.ErrReader(errors.New("connection reset by peer")))
-	if p := wantProblem(t, d.upload(t, body), http.StatusBadRequest, "body_incomplete"); p.Report == nil || p.Report.Added != 2 {
+	if p := resttest.WantProblem(t, d.upload(t, body), http.StatusBadRequest, "body_incomplete"); p.Report == nil || p.Report.Added != 2 {
 		t.Errorf("report = %+v, want the two rows that arrived", p.Report)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"matriq/pkg/api/otpapi"
 	"matriq/pkg/api/studentapi"
+	"matriq/pkg/rest/resttest"
 	"matriq/pkg/rpc"
 	"matriq/pkg/rpc/rpctest"
 	"matriq/pkg/service"
@@ -43,12 +44,12 @@ func TestContract_Register(t *testing.T) {
 	d := &desk{Handler: registergateway.New(conn, cfg, env).Handler()}
 
 	other := request(t, http.MethodPost, "/register", `{"firstname":"a","lastname":"b","email":"b@x.th"}`)
-	wantProblem(t, d.answer(other), http.StatusForbidden, "not_verified")
+	resttest.WantProblem(t, d.answer(other), http.StatusForbidden, "not_verified")
 	r := request(t, http.MethodPost, "/register", goodBody)
 	r.Header.Set("Idempotency-Key", "k1")
 	r.Header.Set("Accept-Language", "th")
 	w := d.answer(r)
-	wantBody(t, w, `{"results":"registered","studentID":69000001}`)
+	resttest.WantBody(t, w, `{"results":"registered","studentID":69000001}`)
 	got := <-insertions
 	if want := (studentapi.InsertRequest{Firstname: "มานะ", Lastname: "Jaidee", Email: "a@x.th"}); got.req != want || got.key != "ui/k1" {
 		t.Errorf("student.insert got %+v under %q", got.req, got.key)

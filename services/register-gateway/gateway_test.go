@@ -39,8 +39,8 @@ func TestRefusedBeforeAnyCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, nil)
-			wantProblem(t, d.answer(request(t, tc.method, tc.path, tc.body)), tc.status, tc.reason)
-			if got := d.bus.targets(); got != "" {
+			resttest.WantProblem(t, d.answer(request(t, tc.method, tc.path, tc.body)), tc.status, tc.reason)
+			if got := d.bus.Targets(); got != "" {
 				t.Errorf("sent %s, want nothing", got)
 			}
 		})
@@ -53,14 +53,14 @@ func TestCredentials(t *testing.T) {
 		d := newDesk(t, nil)
 		r := request(t, method, path, goodBody)
 		r.SetBasicAuth("loader", "load my list please")
-		wantProblem(t, d.answer(r), http.StatusForbidden, "missing_scope")
+		resttest.WantProblem(t, d.answer(r), http.StatusForbidden, "missing_scope")
 		r.Header.Del("Authorization")
 		w := d.answer(r)
-		wantProblem(t, w, http.StatusUnauthorized, "unauthenticated")
+		resttest.WantProblem(t, w, http.StatusUnauthorized, "unauthenticated")
 		if w.Header().Get("WWW-Authenticate") == "" {
 			t.Error("no WWW-Authenticate")
 		}
-		if got := d.bus.targets(); got != "" {
+		if got := d.bus.Targets(); got != "" {
 			t.Errorf("sent %s, want nothing", got)
 		}
 	}

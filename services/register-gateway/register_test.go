@@ -9,33 +9,32 @@ import (
 	"time"
 
 	"matriq/pkg/api/otpapi"
+	"matriq/pkg/rest/resttest"
 	"matriq/pkg/rpc"
 )
 
-type answers = map[string]func([]json.RawMessage) (any, error)
-
-var verified = fixed(otpapi.StatusReply{Verified: true})
+var verified = resttest.Fixed(otpapi.StatusReply{Verified: true})
 
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/register", "/register/"} {
-		d := newDesk(t, answers{"otp.status": verified, "student.insert": fixed(69000001)})
+		d := newDesk(t, resttest.Answers{"otp.status": verified, "student.insert": resttest.Fixed(69000001)})
 		w := d.answer(request(t, http.MethodPost, path, goodBody))
-		wantBody(t, w, `{"results":"registered","studentID":69000001}`)
-		if got := d.bus.targets(); got != "otp.status student.insert" {
+		resttest.WantBody(t, w, `{"results":"registered","studentID":69000001}`)
+		if got := d.bus.Targets(); got != "otp.status student.insert" {
 			t.Fatalf("sent %s", got)
 		}
-		if got := string(d.bus.sent[0].Body); got != `{"args":["a@x.th"],"kwargs":{}}` {
+		if got := string(d.bus.Sent()[0].Body); got != `{"args":["a@x.th"],"kwargs":{}}` {
 			t.Errorf("otp.status got %s", got)
 		}
-		if got := string(d.bus.sent[1].Body); got != `{"args":["มานะ","Jaidee","a@x.th"],"kwargs":{}}` {
+		if got := string(d.bus.Sent()[1].Body); got != `{"args":["มานะ","Jaidee","a@x.th"],"kwargs":{}}` {
 			t.Errorf("student.insert got %s", got)
 		}
-		if d.bus.sent[1].Key != "" {
-			t.Errorf("key = %q without an Idempotency-Key", d.bus.sent[1].Key)
+		if d.bus.Sent()[1].Key != "" {
+			t.Errorf("key = %q without an Idempotency-Key", d.bus.Sent()[1].Key)
 		}
-		if d.bus.sent[1].Meta.RequestID != w.Header().Get("X-Request-Id") {
-			t.Errorf("meta = %+v", d.bus.sent[1].Meta)
+		if d.bus.Sent()[1].Meta.RequestID != w.Header().Get("X-Request-Id") {
+			t.Errorf("meta = %+v", d.bus.Sent()[1].Meta)
 		}
 	}
 }
@@ -49,20 +48,20 @@ func TestRegister_OnlyVerifiedAddresses(t *testing.T) {
 		code   int
 		reason string
 	}{
-		"not verified": {fixed(otpapi.StatusReply{AttemptsLeft: 5}), 403, "not_verified"},
-		"no answer":    {fixed(struct{}{}), 403, "not_verified"},
-		"otp is gone":  {failing(rpc.Errorf(rpc.Unavailable, "redis")), 503, "unavailable"},
-		"otp is slow":  {failing(&rpc.Error{Code: rpc.DeadlineExceeded}), 503, "unavailable"},
-		"no address":   {failing(rpc.Errorf(rpc.InvalidArgument, "malformed").Because("bad_email")), 422, "bad_email"},
-		"a fault":      {failing(errors.New("oops")), 500, "internal"},
+		"not verified": {resttest.Fixed(otpapi.StatusReply{AttemptsLeft: 5}), 403, "not_verified"},
+		"no answer":    {resttest.Fixed(struct{}{}), 403, "not_verified"},
+		"otp is gone":  {resttest.Failing(rpc.Errorf(rpc.Unavailable, "redis")), 503, "unavailable"},
+		"otp is slow":  {resttest.Failing(&rpc.Error{Code: rpc.DeadlineExceeded}), 503, "unavailable"},
+		"no address":   {resttest.Failing(rpc.Errorf(rpc.InvalidArgument, "malformed").Because("bad_email")), 422, "bad_email"},
+		"a fault":      {resttest.Failing(errors.New("oops")), 500, "internal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t, answers{"otp.status": tc.status})
+			d := newDesk(t, resttest.Answers{"otp.status": tc.status})
 			r := request(t, http.MethodPost, "/register", goodBody)
 			r.Header.Set("Idempotency-Key", "k1")
-			wantProblem(t, d.answer(r), tc.code, tc.reason)
-			if got := d.bus.targets(); got != "otp.status" {
+			resttest.WantProblem(t, d.answer(r), tc.code, tc.reason)
+			if got := d.bus.Targets(); got != "otp.status" {
 				t.Errorf("sent %s, want otp.status alone", got)
 			}
 		})
@@ -89,9 +88,9 @@ func TestRegister_Failures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t, answers{"otp.status": verified, "student.insert": failing(tc.err)})
+			d := newDesk(t, resttest.Answers{"otp.status": verified, "student.insert": resttest.Failing(tc.err)})
 			w := d.answer(request(t, http.MethodPost, "/register", goodBody))
-			wantProblem(t, w, tc.status, tc.reason)
+			resttest.WantProblem(t, w, tc.status, tc.reason)
 			if got := w.Header().Get("Retry-After"); got != tc.retry {
 				t.Errorf("Retry-After = %q, want %q", got, tc.retry)
 			}
@@ -103,13 +102,13 @@ func TestRegister_Failures(t *testing.T) {
 // take a call for a repeat of another.
 func TestRegister_IdempotencyKey(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, answers{"otp.status": verified, "student.insert": fixed(69000001)})
+	d := newDesk(t, resttest.Answers{"otp.status": verified, "student.insert": resttest.Fixed(69000001)})
 	for client, password := range map[string]string{"ui": "correct horse battery", "school": "another long password"} {
 		r := request(t, http.MethodPost, "/register", goodBody)
 		r.SetBasicAuth(client, password)
 		r.Header.Set("Idempotency-Key", "order-66")
-		wantBody(t, d.answer(r), `{"results":"registered","studentID":69000001}`)
-		sent := d.bus.sent[len(d.bus.sent)-2:]
+		resttest.WantBody(t, d.answer(r), `{"results":"registered","studentID":69000001}`)
+		sent := d.bus.Sent()[len(d.bus.Sent())-2:]
 		if sent[0].Key != "" || sent[1].Key != client+"/order-66" {
 			t.Errorf("keys = %q and %q, want none and %s/order-66", sent[0].Key, sent[1].Key, client)
 		}
@@ -126,8 +125,8 @@ func TestRegister_RefusesIdempotencyKeys(t *testing.T) {
 			d := newDesk(t, nil)
 			r := request(t, http.MethodPost, "/register", goodBody)
 			r.Header["Idempotency-Key"] = keys
-			wantProblem(t, d.answer(r), http.StatusBadRequest, "bad_idempotency_key")
-			if got := d.bus.targets(); got != "" {
+			resttest.WantProblem(t, d.answer(r), http.StatusBadRequest, "bad_idempotency_key")
+			if got := d.bus.Targets(); got != "" {
 				t.Errorf("sent %s, want nothing", got)
 			}
 		})
@@ -149,9 +148,9 @@ func TestProgress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, path := range []string{"/register/69000001", "/register/69000001/"} {
-				d := newDesk(t, answers{"student.status": fixed(json.RawMessage(tc.status))})
-				wantBody(t, d.answer(request(t, http.MethodGet, path, "")), tc.want)
-				if got := string(d.bus.sent[0].Body); got != `{"args":[69000001],"kwargs":{}}` {
+				d := newDesk(t, resttest.Answers{"student.status": resttest.Fixed(json.RawMessage(tc.status))})
+				resttest.WantBody(t, d.answer(request(t, http.MethodGet, path, "")), tc.want)
+				if got := string(d.bus.Sent()[0].Body); got != `{"args":[69000001],"kwargs":{}}` {
 					t.Errorf("student.status got %s", got)
 				}
 			}
@@ -161,12 +160,12 @@ func TestProgress(t *testing.T) {
 
 func TestProgress_NoSuchStudent(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, answers{"student.status": failing(rpc.Errorf(rpc.NotFound, "nobody").Because("no_such_student"))})
-	wantProblem(t, d.answer(request(t, http.MethodGet, "/register/1", "")), http.StatusNotFound, "no_such_student")
+	d := newDesk(t, resttest.Answers{"student.status": resttest.Failing(rpc.Errorf(rpc.NotFound, "nobody").Because("no_such_student"))})
+	resttest.WantProblem(t, d.answer(request(t, http.MethodGet, "/register/1", "")), http.StatusNotFound, "no_such_student")
 	for _, id := range []string{"me", "1.5", "0x1", "99999999999999999999", "1%20OR%201", "%00", "-", "1;2"} {
 		d := newDesk(t, nil)
-		wantProblem(t, d.answer(request(t, http.MethodGet, "/register/"+id, "")), http.StatusNotFound, "no_such_student")
-		if got := d.bus.targets(); got != "" {
+		resttest.WantProblem(t, d.answer(request(t, http.MethodGet, "/register/"+id, "")), http.StatusNotFound, "no_such_student")
+		if got := d.bus.Targets(); got != "" {
 			t.Errorf("%s sent %s, want nothing", id, got)
 		}
 	}
