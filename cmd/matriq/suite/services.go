@@ -3,6 +3,8 @@ package suite
 import (
 	"context"
 
+	"github.com/redis/go-redis/v9"
+
 	"matriq/pkg/redisconn"
 	"matriq/pkg/rest"
 	"matriq/pkg/rpc"
@@ -27,17 +29,26 @@ func (s *suite) addWorker(name string, w worker, conn *rpc.Conn) {
 	s.add(name, w.Checks(conn), func(ctx context.Context) error { return w.Serve(ctx, conn) })
 }
 
+// openClient returns a client of Redis that is closed with the suite.
+func (s *suite) openClient(url string) (redis.UniversalClient, error) {
+	client, err := redisconn.Open(url)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() { _ = client.Close() })
+	return client, nil
+}
+
 func (s *suite) openOTP(ctx context.Context) error {
 	env := s.newEnv("otp", nil)
 	cfg, err := otp.ReadConfig(env)
 	if err != nil {
 		return err
 	}
-	client, err := redisconn.Open(cfg.RedisURL)
+	client, err := s.openClient(cfg.RedisURL)
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, func() { _ = client.Close() })
 	conn, err := s.connect(ctx, env.RPC())
 	if err != nil {
 		return err
@@ -56,11 +67,10 @@ func (s *suite) openEmail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := redisconn.Open(cfg.RedisURL)
+	client, err := s.openClient(cfg.RedisURL)
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, func() { _ = client.Close() })
 	sender, err := email.NewSMTP(cfg)
 	if err != nil {
 		return err
@@ -79,20 +89,11 @@ func (s *suite) openEmail(ctx context.Context) error {
 }
 
 func (s *suite) openStudent(ctx context.Context) error {
-	dsn, err := s.dsn("")
+	env, db, conn, err := s.openOnSQL(ctx, "student", "")
 	if err != nil {
 		return err
 	}
-	env := s.newEnv("student", map[string]string{"MYSQL_DSN": dsn})
 	cfg, err := student.ReadConfig(env)
-	if err != nil {
-		return err
-	}
-	db, err := s.openDB(ctx, cfg.DSN)
-	if err != nil {
-		return err
-	}
-	conn, err := s.connect(ctx, env.RPC())
 	if err != nil {
 		return err
 	}
@@ -105,20 +106,11 @@ func (s *suite) openStudent(ctx context.Context) error {
 }
 
 func (s *suite) openEnroll(ctx context.Context) error {
-	dsn, err := s.dsn("_enroll")
+	env, db, conn, err := s.openOnSQL(ctx, "enroll", "_enroll")
 	if err != nil {
 		return err
 	}
-	env := s.newEnv("enroll", map[string]string{"MYSQL_DSN": dsn})
 	cfg, err := enroll.ReadConfig(env)
-	if err != nil {
-		return err
-	}
-	db, err := s.openDB(ctx, cfg.DSN)
-	if err != nil {
-		return err
-	}
-	conn, err := s.connect(ctx, env.RPC())
 	if err != nil {
 		return err
 	}
@@ -128,6 +120,20 @@ func (s *suite) openEnroll(ctx context.Context) error {
 	}
 	s.addWorker("enroll", svc, conn)
 	return nil
+}
+
+// openOnSQL opens what a worker on a database of its own needs.
+func (s *suite) openOnSQL(ctx context.Context, name, suffix string) (env service.Env, db *sqldb.DB, conn *rpc.Conn, err error) {
+	dsn, err := s.dsn(suffix)
+	if err != nil {
+		return env, nil, nil, err
+	}
+	env = s.newEnv(name, map[string]string{"MYSQL_DSN": dsn})
+	if db, err = s.openDB(ctx, dsn); err != nil {
+		return env, nil, nil, err
+	}
+	conn, err = s.connect(ctx, env.RPC())
+	return env, db, conn, err
 }
 
 // openDB opens dsn; the services migrate it.
@@ -183,11 +189,10 @@ func (s *suite) openUI(context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := redisconn.Open(cfg.RedisURL)
+	client, err := s.openClient(cfg.RedisURL)
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, func() { _ = client.Close() })
 	gateways, err := ui.NewGateways(cfg)
 	if err != nil {
 		return err
