@@ -129,3 +129,19 @@ func (s *Server) must(err error) {
 		s.tb.Fatal(err)
 	}
 }
+
+// Addr returns a loopback address that no other test is given before this one
+// ends, and no connection of the machine takes meanwhile.
+func Addr(tb testing.TB) string {
+	tb.Helper()
+	addr, release, err := servers.ClaimAddr(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := release(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return addr
+}

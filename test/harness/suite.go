@@ -142,12 +142,12 @@ func (s *Suite) launch(service string) *Process {
 
 func (s *Suite) settings(t *testing.T, service string) map[string]string {
 	t.Helper()
-	env := map[string]string{"ADMIN_ADDR": FreeAddr(t), "MYSQL_DSN": s.StudentDSN}
+	env := map[string]string{"ADMIN_ADDR": testenv.Addr(t), "MYSQL_DSN": s.StudentDSN}
 	if service == "enroll" {
 		env["MYSQL_DSN"] = s.EnrollDSN
 	}
 	if s.edge(service) != nil {
-		env["HTTP_ADDR"] = FreeAddr(t)
+		env["HTTP_ADDR"] = testenv.Addr(t)
 	}
 	maps.Copy(env, s.shared)
 	return env

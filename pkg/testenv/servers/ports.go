@@ -48,6 +48,16 @@ func claimPorts(ctx context.Context, n int) (*ports, error) {
 	return nil, errors.Join(errors.New("no free port on 127.0.0.1"), p.release())
 }
 
+// ClaimAddr returns an address of 127.0.0.1 that is the caller's own until
+// release, for a process that a test starts, stops and starts again.
+func ClaimAddr(ctx context.Context) (addr string, release func() error, err error) {
+	p, err := claimPorts(ctx, 1)
+	if err != nil {
+		return "", nil, err
+	}
+	return loopback(p.numbers[0]), p.release, nil
+}
+
 // served tells whether somebody answers on the port.
 func served(ctx context.Context, port int) bool {
 	var dialer net.Dialer
