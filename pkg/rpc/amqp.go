@@ -20,7 +20,7 @@ import (
 // stops reading from publishers still takes acks and hands out replies. The
 // supervisor opens both; their common life is an epoch:
 //
-//	      ┌──────────── full jitter, 100 ms to 5 s ───────────┐
+//	      ┌──────────── full jitter, 100 ms to 1 s ───────────┐
 //	      ▼                                                   │
 //	dial P and C ─► declare all ─► reply queue ─► live ─► torn down
 //	(DNS asked       (topology      (new uuid)     │        │
@@ -111,7 +111,7 @@ func defaultAMQPLimits() amqpLimits {
 		queue: 1024, window: 512,
 		write: 5 * time.Second, dial: 5 * time.Second, open: 30 * time.Second,
 		heartbeat: 10 * time.Second,
-		minDelay:  100 * time.Millisecond, maxDelay: 5 * time.Second,
+		minDelay:  100 * time.Millisecond, maxDelay: time.Second,
 	}
 }
 
