@@ -11,6 +11,9 @@ FUZZTIME ?= 10s
 # Directories of the modules in go.work.
 modules = $$(go list -f '{{.Dir}}' -m)
 
+# Packages of make test: all but those that kill brokers for minutes.
+quick = $$(go list work | grep -Ev '^matriq/test/(faults|chaos)')
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -22,10 +25,10 @@ build: ## build every program into bin/
 
 test: ## run every test with the race detector, against real servers (installs them on Debian, as root)
 	tools/install
-	CGO_ENABLED=1 TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -race -timeout 25m work
+	CGO_ENABLED=1 TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -race -timeout 25m $(quick)
 
 test-unit: ## run the tests that need no server
-	TESTENV=off go test work
+	TESTENV=off go test $(quick)
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@grep -rHoE --include='*_test.go' '^func Fuzz\w+' cmd pkg services test | while IFS=: read -r file func; do \
@@ -52,8 +55,8 @@ tidy-check: ## check that each module stands alone: nothing missing, nothing too
 tidy: ## tidy each module
 	@for module in $(modules); do (cd "$$module" && GOWORK=off go mod tidy) || exit 1; done
 
-docs: ## write the table of docs/settings.md
-	go test -count=1 matriq/cmd/matriq/settings -update
+docs: ## write what the code tells into docs/settings.md and docs/topology.md
+	go test -count=1 matriq/cmd/matriq/settings matriq/cmd/matriq -run "InTheDocs" -update
 
 clean: ## remove what was built
 	rm -rf bin .cache

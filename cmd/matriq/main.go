@@ -27,6 +27,7 @@ func commands() []command {
 		{"up", "run the whole registration in this process", up},
 		{"import", "list addresses as eligible, from a CSV or JSON file", importList},
 		{"dlq", "look after the messages that could not be processed", dlq},
+		{"topology", "print what the services declare at RabbitMQ", topology},
 		{"version", "print the version", version},
 	}
 }
