@@ -19,7 +19,7 @@ func execute(t *testing.T, args ...string) (out, errs string, code int) {
 // A wrong command line is 2 and says what is right; help is 0.
 func TestRun_TeachesItsUse(t *testing.T) {
 	t.Setenv("AMQP_URL", "")
-	for name, test := range map[string]struct {
+	for name, test := range map[string]struct { //nolint:paralleltest // t.Setenv forbids it
 		args string
 		code int
 		says string
