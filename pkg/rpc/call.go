@@ -45,11 +45,19 @@ func (c *Conn) bounded(ctx context.Context, deadline time.Time) (context.Context
 }
 
 func (c *Conn) tryCall(ctx context.Context, m Message) ([]byte, *Error) {
+	ran := RanNo // in the tries so far
 	for try := 0; ; try++ {
 		result, failure := c.callOnce(ctx, m)
-		if failure == nil || !repeatable(failure, m.Idempotent) || try+1 == maxTries || !c.backoff(ctx, try) {
-			return result, failure
+		if failure == nil {
+			return result, nil
 		}
+		if ran == RanMaybe {
+			failure.doubt()
+		}
+		if !repeatable(failure, m.Idempotent) || try+1 == maxTries || !c.backoff(ctx, try) {
+			return nil, failure
+		}
+		ran = failure.Ran
 		c.metrics.repeats.WithLabelValues(m.Target).Inc()
 	}
 }

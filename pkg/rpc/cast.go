@@ -43,14 +43,25 @@ func (c *Conn) castStored(ctx context.Context, m Message) *Error {
 	return failure(err)
 }
 
-// store publishes e until the broker has confirmed it.
+// store publishes e until the broker has confirmed it. An error says that e was
+// sent when any of the tries did.
 func (c *Conn) store(ctx context.Context, e *envelope) error {
+	sent := false
 	for try := 0; ; try++ {
 		err := c.storeOnce(ctx, e)
-		if err == nil || errors.Is(err, errUnroutable) || try+1 == maxTries || !c.backoff(ctx, try) {
-			return err
+		if err == nil {
+			return nil
+		}
+		sent = sent || wasSent(err)
+		if errors.Is(err, errUnroutable) || try+1 == maxTries || !c.backoff(ctx, try) {
+			return &publishError{sent: sent, err: err}
 		}
 	}
+}
+
+func wasSent(err error) bool {
+	p, ok := errors.AsType[*publishError](err)
+	return ok && p.sent
 }
 
 func (c *Conn) storeOnce(ctx context.Context, e *envelope) error {

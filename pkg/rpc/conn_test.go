@@ -166,6 +166,28 @@ func TestCall_unconfirmed(t *testing.T) {
 	})
 }
 
+// The last try did not get out; the first one may have run.
+func TestCall_unconfirmedAndThenNoConnection(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		began, release := make(chan struct{}), make(chan struct{})
+		defer close(release)
+		conn := serve(t, b, rpc.Options{}, echoAgain.Handle(func(context.Context, text) (string, error) {
+			close(began)
+			<-release
+			return "", nil
+		}))
+		failed := make(chan error, 1)
+		go func() {
+			_, err := echoAgain.Call(t.Context(), conn, text{})
+			failed <- err
+		}()
+		<-began
+		b.Disconnect()
+		wantError(t, <-failed, rpc.Unavailable, "connection_lost", rpc.RanMaybe)
+	})
+}
+
 func TestCall_afterItsContextEnded(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
@@ -300,6 +322,24 @@ func TestCast_repeatsUnderItsKey(t *testing.T) {
 		if first, second := <-keys, <-keys; first == "" || first != second {
 			t.Errorf("keys %q and %q", first, second)
 		}
+	})
+}
+
+// The last try did not get out; the first one may have been stored.
+func TestCast_unconfirmedAndThenNoConnection(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		stored := make(chan struct{}, 1)
+		conn := serve(t, b, rpc.Options{}, note.Handle(func(context.Context, text) error {
+			stored <- struct{}{}
+			return nil
+		}))
+		b.LoseConfirms(1)
+		must(t, b.Tap("matriq-cast", "demo.note", func(rpc.Wire) { go b.Disconnect() }))
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		wantError(t, note.Send(ctx, conn, text{}), rpc.Unavailable, "connection_lost", rpc.RanMaybe)
+		<-stored
 	})
 }
 

@@ -42,6 +42,18 @@ func lostReply() *Error {
 	return &Error{Code: Unavailable, Message: messageUnavailable, Reason: reasonLost, Ran: RanMaybe}
 }
 
+// doubt keeps the failure of a try from vouching for those before it, one of
+// which may have run.
+func (e *Error) doubt() {
+	if e.Ran != RanNo {
+		return
+	}
+	e.Ran = RanMaybe
+	if e.Reason == reasonNotConnected {
+		e.Reason = reasonLost
+	}
+}
+
 func timeout(cause error, ran Ran) *Error {
 	return &Error{Code: DeadlineExceeded, Message: messageTimeout, Ran: ran, cause: cause}
 }
