@@ -176,7 +176,9 @@
 // An event comes back by the work queue of its subscriber, found by
 // matriq.method; so does one that is redelivered, since its own queue has no
 // delivery limit. A message in a parking queue without matriq.parked was put
-// there by the broker, at the delivery limit of the work queue.
+// there by the broker, at the delivery limit of the work queue. Messages that
+// were delivered twice before without a settlement are handled one at a time, so
+// that one that kills its workers does not take those beside it along.
 //
 // A replay publishes a parked message to the work queue in the same way, without
 // the attempt, error, failed_at, parked and parked_at headers.

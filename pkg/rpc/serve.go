@@ -90,6 +90,7 @@ type server struct {
 	endpoints map[string]*endpoint // by Target
 	events    []*endpoint
 	stops     []func(context.Context) error
+	suspects  suspects
 
 	// base is what the contexts of the handlers come from. It outlives the
 	// context of Serve by the time to drain.
@@ -105,7 +106,7 @@ type endpoint struct {
 }
 
 func newServer(ctx context.Context, c *Conn, routes []Route) (*server, error) {
-	s := &server{Conn: c, services: servicesOf(routes), endpoints: make(map[string]*endpoint)}
+	s := &server{Conn: c, services: servicesOf(routes), endpoints: make(map[string]*endpoint), suspects: newSuspects()}
 	s.topology = topologyOf(routes, c.o.RetryDelays)
 	for _, service := range s.services {
 		routes = append(slices.Clip(routes), s.pingRoute(service), s.describeRoute(service))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,6 +159,38 @@ func TestWork_notJSON(t *testing.T) {
 		must(t, err)
 		if len(parked) != 3 || parked[0].Reason != "invalid" {
 			t.Errorf("parked %+v", parked)
+		}
+	})
+}
+
+// What was handed out twice without being settled is handled one at a time, so
+// that what kills its workers does not take the others along.
+func TestWork_suspectsAreHandledOneAtATime(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		const messages = 10
+		var runs, atWork, most, done atomic.Int32
+		conn := serve(t, b, rpc.Options{Prefetch: 3 * messages}, note.Handle(func(ctx context.Context, _ text) error {
+			if runs.Add(1) <= 2*messages {
+				<-ctx.Done() // it never comes to an end by itself
+				return ctx.Err()
+			}
+			most.Store(max(most.Load(), atWork.Add(1)))
+			time.Sleep(time.Second) //nolint:forbidigo // virtual
+			atWork.Add(-1)
+			done.Add(1)
+			return nil
+		}))
+		for range messages {
+			must(t, note.Send(t.Context(), conn, text{}))
+		}
+		synctest.Wait()
+		b.Restart()
+		synctest.Wait()
+		b.Restart()
+		time.Sleep(time.Minute) //nolint:forbidigo // virtual
+		if done.Load() != messages || most.Load() != 1 {
+			t.Errorf("%d of %d done, %d at a time; want all, one at a time", done.Load(), messages, most.Load())
 		}
 	})
 }

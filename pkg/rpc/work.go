@@ -12,6 +12,14 @@ import (
 // work serves a delivery of a work queue: a cast, or an event that failed
 // before.
 func (s *server) work(d *delivery) {
+	if d.count >= suspicion {
+		done, ok := s.suspects.wait(s.base, d.count)
+		if !ok {
+			d.nack()
+			return
+		}
+		defer done()
+	}
 	in := storedInbound(d)
 	s.attempt(d, in, s.endpoints[in.method])
 }

@@ -54,8 +54,7 @@ func TestPoison(t *testing.T) { //nolint:paralleltest // it looks at the whole p
 		}
 	}
 
-	lives := superviseUntil(t, r, func() bool { return len(parked(t, caller)) >= 5 })
-	faultkit.Eventually(t, "every good message is done", 30*time.Second, func() bool { return goodDone(t, k) == goodMessages })
+	lives := superviseUntil(t, r, func() bool { return goodDone(t, k) == goodMessages && len(parkedKinds(t, caller)) >= 5 })
 	checkArrivals(t, r, lives)
 	checkParked(t, caller)
 	operate(t, r, k, caller)
@@ -76,12 +75,12 @@ func publishPoison(t *testing.T, url string) {
 	if err := ch.Confirm(false); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range []amqp.Publishing{
+	for i, m := range []amqp.Publishing{
 		{ContentType: "application/json", Body: []byte(`{"args": [{"key": `)},
 		{ContentType: "application/x-python-pickle", Body: []byte("\x80\x04K\x01.")},
 		{ContentType: "application/json", Body: []byte(`{"args": [["no", "text"], 7], "kwargs": {}}`)},
 	} {
-		m.Headers = amqp.Table{"matriq.method": "ledger.record"}
+		m.Headers = amqp.Table{"matriq.method": "ledger.record", "matriq.key": fmt.Sprintf("foreign-%d", i)}
 		m.DeliveryMode = amqp.Persistent
 		confirm, err := ch.PublishWithDeferredConfirmWithContext(t.Context(), "matriq-cast", "ledger.record", true, false, m)
 		if err != nil || !confirm.Wait() {
@@ -95,7 +94,7 @@ func publishPoison(t *testing.T, url string) {
 func superviseUntil(t *testing.T, r replica, done func() bool) int {
 	t.Helper()
 	p, lives := r.spawn(t), 1
-	faultkit.Eventually(t, "all poison is parked", 2*time.Minute, func() bool {
+	faultkit.Eventually(t, "all good messages are done and all poison is parked", 2*time.Minute, func() bool {
 		if p.Ended() {
 			p, lives = r.spawn(t), lives+1
 		}
@@ -134,7 +133,7 @@ func checkArrivals(t *testing.T, r replica, lives int) {
 	arrived := r.arrived(t)
 	panics, exits := len(arrived[panicKey+"0"]), len(arrived[exitKey+"0"])
 	t.Logf("%d lives; %d arrivals of the panic, %d of the exit; at most %d in a second", lives, panics, exits, busiest(arrived))
-	if exits > deliveryLimit+1 || lives != exits+1 {
+	if exits > deliveryLimit+1 || lives < exits || lives > exits+1 {
 		t.Errorf("the exit arrived %d times in %d lives, want at most %d and one life more", exits, lives, deliveryLimit+1)
 	}
 	// What ends the process may do so while the panic is under way.
@@ -160,23 +159,29 @@ func busiest(arrived map[string][]time.Time) int {
 	return most
 }
 
-// checkParked looks at the reasons, by reason and latest error.
+// parkedKinds returns the parked messages by their key, each with its reason and
+// its latest error. A worker that dies between the parking and its note of it
+// has parked a message twice, under the same key.
+func parkedKinds(t *testing.T, conn *faultkit.Peer) map[string]string {
+	t.Helper()
+	kinds := make(map[string]string)
+	for _, p := range parked(t, conn) {
+		kinds[p.Key] = p.Reason + " / " + p.LastError
+	}
+	return kinds
+}
+
 func checkParked(t *testing.T, conn *faultkit.Peer) {
 	t.Helper()
-	var got []string
-	for _, p := range parked(t, conn) {
-		got = append(got, p.Reason+" / "+p.LastError)
+	got, want := parkedKinds(t, conn), map[string]string{
+		panicKey + "0": "attempts / internal",
+		exitKey + "0":  "delivery_limit / ",
+		"foreign-0":    "invalid / invalid_argument: malformed_request",
+		"foreign-1":    "invalid / invalid_argument: malformed_request",
+		"foreign-2":    "invalid / invalid_argument: incorrect_signature",
 	}
-	slices.Sort(got)
-	want := []string{
-		"attempts / internal",
-		"delivery_limit / ",
-		"invalid / invalid_argument: incorrect_signature",
-		"invalid / invalid_argument: malformed_request",
-		"invalid / invalid_argument: malformed_request",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("parked:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	if !maps.Equal(got, want) {
+		t.Errorf("parked %v, want %v", got, want)
 	}
 }
 
@@ -200,13 +205,13 @@ func operate(t *testing.T, r replica, k *faultkit.Kit, caller *faultkit.Peer) {
 			continue
 		}
 		dlq(t, r.url, "replay", "ledger", p.ID)
-		if out, code := harness.Run(t, "dlq", "--amqp", r.url, "replay", "ledger", p.ID); code == 0 {
-			t.Errorf("the second replay of %s: %s; want that it is not parked", p.ID, out)
-		}
 	}
 	faultkit.Eventually(t, "what was given back is done", 30*time.Second, func() bool { return k.Ledger.Balanced(t) })
-	if n, err := caller.CountParked(t.Context(), "ledger"); err != nil || n != 0 {
-		t.Errorf("%d parked, %v; want none", n, err)
+	if left := parked(t, caller); len(left) != 0 {
+		t.Errorf("still parked: %+v", left)
+	}
+	if out, code := harness.Run(t, "dlq", "--amqp", r.url, "replay", "ledger", "all"); code != 0 || out != "0 given back to ledger\n" {
+		t.Errorf("replay of nothing: exit %d: %s", code, out)
 	}
 }
 
