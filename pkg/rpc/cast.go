@@ -52,16 +52,15 @@ func (c *Conn) store(ctx context.Context, e *envelope) error {
 		if err == nil {
 			return nil
 		}
-		sent = sent || wasSent(err)
+		failed, ok := errors.AsType[*publishError](err)
+		if !ok {
+			failed = &publishError{err: err}
+		}
+		sent = sent || failed.sent
 		if errors.Is(err, errUnroutable) || try+1 == maxTries || !c.backoff(ctx, try) {
-			return &publishError{sent: sent, err: err}
+			return &publishError{sent: sent, err: failed.err}
 		}
 	}
-}
-
-func wasSent(err error) bool {
-	p, ok := errors.AsType[*publishError](err)
-	return ok && p.sent
 }
 
 func (c *Conn) storeOnce(ctx context.Context, e *envelope) error {

@@ -2,6 +2,9 @@ package faults_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,4 +59,95 @@ func TestBroker_KilledDuringACall(t *testing.T) { //nolint:paralleltest // it lo
 	if receipt.First || receipt.By == receipt.Token {
 		t.Errorf("receipt %+v, want the stored result of the first call", receipt)
 	}
+}
+
+// A broker that is restarted, or killed, with a thousand calls and a thousand
+// casts under way: each has one outcome, what was confirmed is done once, and
+// traffic flows again within two seconds.
+func TestBroker_RestartedUnderLoad(t *testing.T) { //nolint:paralleltest // it looks at the whole process
+	for name, end := range map[string]func(*testenv.Server){ //nolint:paralleltest // one load at a time
+		"stopped": (*testenv.Server).Stop,
+		"killed":  (*testenv.Server).Kill,
+	} {
+		t.Run(name, func(t *testing.T) { restartUnderLoad(t, end) })
+	}
+}
+
+const (
+	inFlight = 1000 // calls, and as many casts
+	backIn   = 2 * time.Second
+)
+
+func restartUnderLoad(t *testing.T, end func(*testenv.Server)) {
+	t.Helper()
+	broker := testenv.Broker(t)
+	k := faultkit.New(t, broker)
+	k.Serve(k.Ledger.Routes(faultkit.Hooks{}))
+	k.Serve(k.Ledger.Routes(faultkit.Hooks{}))
+	caller := k.Connect("caller")
+	broker.Settle()
+
+	load := startLoad(t, k.Ledger, caller)
+	faultkit.Eventually(t, "a part of the load is through", time.Minute, func() bool { return load.ended.Load() > inFlight/4 })
+	end(broker)
+	t.Logf("%d of %d outcomes before the broker was gone", load.ended.Load(), 2*inFlight)
+	opens := k.PortOpens()
+	broker.Start()
+	opened := faultkit.Receive(t, "open port", time.Minute, opens)
+	flows := flowsAgain(t, k.Ledger, caller, opened)
+	faultkit.Eventually(t, "all consumers are back", time.Until(opened.Add(backIn)), func() bool {
+		_, calls := k.Queue("rpc-ledger")
+		_, casts := k.Queue("ledger.work.v1")
+		return calls == 2 && casts == 2
+	})
+	t.Logf("traffic flows %v after the port opened, all consumers are back %v after", flows, time.Since(opened))
+
+	load.Wait()
+	if n := load.ended.Load(); n != 2*inFlight {
+		t.Errorf("%d outcomes, want %d", n, 2*inFlight)
+	}
+	faultkit.Eventually(t, "every confirmed cast is done", time.Minute, func() bool { return k.Ledger.Balanced(t) })
+	if n, err := caller.CountParked(t.Context(), "ledger"); n != 0 || err != nil {
+		t.Errorf("%d parked, %v", n, err)
+	}
+}
+
+// load is calls and casts under way.
+type load struct {
+	sync.WaitGroup
+	ended atomic.Int64
+}
+
+func startLoad(t *testing.T, ledger *faultkit.Ledger, caller *faultkit.Peer) *load {
+	t.Helper()
+	l := &load{}
+	for i := range inFlight {
+		l.Go(func() {
+			call := ledger.Touch
+			if i%2 == 0 {
+				call = ledger.Insert
+			}
+			_, _ = call(t.Context(), caller, fmt.Sprintf("call-%d", i)) // the ledger has its outcome
+			l.ended.Add(1)
+		})
+		l.Go(func() {
+			_ = ledger.Record(t.Context(), caller, fmt.Sprintf("cast-%d", i)) // the ledger has its outcome
+			l.ended.Add(1)
+		})
+	}
+	return l
+}
+
+// flowsAgain returns how long after opened the first call got its answer.
+func flowsAgain(t *testing.T, ledger *faultkit.Ledger, caller *faultkit.Peer, opened time.Time) time.Duration {
+	t.Helper()
+	try := 0
+	faultkit.Eventually(t, "traffic flows again", time.Until(opened.Add(backIn)), func() bool {
+		try++
+		ctx, cancel := context.WithDeadline(t.Context(), opened.Add(backIn))
+		defer cancel()
+		_, err := ledger.Insert(ctx, caller, fmt.Sprintf("again-%d", try))
+		return err == nil
+	})
+	return time.Since(opened)
 }
