@@ -55,6 +55,24 @@ func TestUp_JourneyInBothLanguages(t *testing.T) {
 	}
 }
 
+// The published system's bodies make a registration, with and without the
+// trailing slash.
+func TestUp_JourneyByREST(t *testing.T) {
+	t.Parallel()
+	u := harness.StartUp(t, t.TempDir())
+	for i, slash := range []string{"", "/"} {
+		who, g := fmt.Sprintf("rest%d@example.ac.th", i), u.Gateways()
+		g.Slash = slash
+		g.Import(t, who)
+		g.AskCode(t, who)
+		g.Prove(t, who, u.Code(t, who))
+		g.WaitProgress(t, g.RegisterStudent(t, "มาลี", "ใจดี", who))
+		if mails := u.Mails(t, who); len(mails) != 2 {
+			t.Errorf("%d mails to %s, want 2", len(mails), who)
+		}
+	}
+}
+
 func TestUp_RestartKeepsRegistrations(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
