@@ -47,7 +47,7 @@ func TestService_provesAnAddress(t *testing.T) {
 	if result, err := b.authen(t.Context(), "somchai.j@ku.ac.th", mail.Code); result != 0 || err != nil {
 		t.Errorf("the same again: %d, %v", result, err)
 	}
-	want = otpapi.StatusReply{ResendAfter: 60, Verified: true}
+	want = otpapi.StatusReply{ResendAfter: 60, Verified: true, Email: "Somchai.J@KU.ac.th"}
 	if got := b.status(t, "somchai.j@ku.ac.th"); got != want {
 		t.Errorf("status %+v, want %+v", got, want)
 	}

@@ -130,12 +130,16 @@ type Standing struct {
 	// ResendAfter is how long until the next code may be asked for.
 	ResendAfter time.Duration
 	Verified    bool
+	// Mailbox is where mail goes; empty unless Verified.
+	Mailbox string
 }
 
 // Status tells how an address stands, and changes nothing.
 func (s *Store) Status(ctx context.Context, address string) (Standing, error) {
-	reply, err := s.run(ctx, statusScript, s.limits(),
-		codeKey(address), askedKey(address), failedKey(address), verifiedKey(address))
+	p := s.limits()
+	p["address"] = address
+	reply, err := s.run(ctx, statusScript, p,
+		codeKey(address), askedKey(address), failedKey(address), verifiedKey(address), listedKey)
 	if err != nil {
 		return Standing{}, fmt.Errorf("status: %w", err)
 	}
@@ -145,6 +149,7 @@ func (s *Store) Status(ctx context.Context, address string) (Standing, error) {
 		ResendAfter:  reply.duration(2),
 		AttemptsLeft: int(reply.number(3)),
 		Verified:     reply.number(4) == 1,
+		Mailbox:      reply.text(5),
 	}, nil
 }
 

@@ -22,5 +22,6 @@ func (s *Service) status(ctx context.Context, req otpapi.EmailRequest) (otpapi.S
 		ResendAfter:  secondsToWait(standing.ResendAfter),
 		AttemptsLeft: standing.AttemptsLeft,
 		Verified:     standing.Verified,
+		Email:        standing.Mailbox,
 	}, nil
 }

@@ -23,6 +23,9 @@ func (g *Gateway) register(r *http.Request, req restapi.RegisterRequest) (restap
 	if !status.Verified {
 		return restapi.RegisterReply{}, rest.Refuse(rest.NotVerified, "Prove the address by /authen first.")
 	}
+	if status.Email != "" {
+		req.Email = status.Email // mail goes to the address as listed, never as typed
+	}
 	id, err := studentapi.Insert.Call(keyed, g.bus, studentapi.InsertRequest(req))
 	if err != nil {
 		return restapi.RegisterReply{}, err

@@ -39,6 +39,19 @@ func TestRegister(t *testing.T) {
 	}
 }
 
+// The registration is of the address as it is listed, however it was typed.
+func TestRegister_AsListed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, resttest.Answers{
+		"otp.status":     resttest.Fixed(otpapi.StatusReply{Verified: true, Email: "A@x.th"}),
+		"student.insert": resttest.Fixed(69000001),
+	})
+	resttest.WantBody(t, d.answer(request(t, http.MethodPost, "/register", goodBody)), `{"results":"registered","studentID":69000001}`)
+	if got := string(d.bus.Sent()[1].Body); got != `{"args":["มานะ","Jaidee","A@x.th"],"kwargs":{}}` {
+		t.Errorf("student.insert got %s", got)
+	}
+}
+
 // Nobody registers with an address that has not just proved itself, and not
 // knowing is not a proof.
 func TestRegister_OnlyVerifiedAddresses(t *testing.T) {

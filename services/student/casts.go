@@ -23,7 +23,7 @@ func followUps(ctx context.Context, id int64, r Registration) ([]rpc.Message, er
 		return nil, err
 	}
 	confirm, err := emailapi.SendConfirmation.Message(ctx, emailapi.SendConfirmationArgs{
-		StudentID: id, Firstname: r.Firstname, Lastname: r.Lastname, Email: r.Email,
+		StudentID: id, Firstname: r.Firstname, Lastname: r.Lastname, Email: r.Mailbox,
 	})
 	if err != nil {
 		return nil, err

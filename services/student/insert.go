@@ -32,6 +32,10 @@ func check(req studentapi.InsertRequest) (Registration, error) {
 	if err != nil {
 		return Registration{}, rpc.Errorf(rpc.InvalidArgument, "the e-mail address is not valid: %w", err).Because("bad_email")
 	}
+	mailbox, err := address.Mailbox(req.Email)
+	if err != nil {
+		return Registration{}, fmt.Errorf("mailbox of a canonical address: %w", err)
+	}
 	first, err := studentapi.Name(req.Firstname)
 	if err != nil {
 		return Registration{}, rpc.Errorf(rpc.InvalidArgument, "the first name is not valid: %w", err).Because("bad_firstname")
@@ -40,7 +44,7 @@ func check(req studentapi.InsertRequest) (Registration, error) {
 	if err != nil {
 		return Registration{}, rpc.Errorf(rpc.InvalidArgument, "the last name is not valid: %w", err).Because("bad_lastname")
 	}
-	return Registration{Email: email, Firstname: first, Lastname: last}, nil
+	return Registration{Email: email, Mailbox: mailbox, Firstname: first, Lastname: last}, nil
 }
 
 // settleTimeout bounds the note of an answer, which is made even when the caller

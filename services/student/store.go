@@ -51,10 +51,10 @@ var (
 	ErrKeyInFlight = errors.New("idempotency key is in flight")
 )
 
-// Registration is a checked request: the address in its canonical form, and the
-// names.
+// Registration is a checked request: the address in its canonical form, the
+// spelling to which mail goes, and the names.
 type Registration struct {
-	Email, Firstname, Lastname string
+	Email, Mailbox, Firstname, Lastname string
 }
 
 // Progress has the time of each step that is done.

@@ -44,7 +44,7 @@ func newReplica(t *testing.T, dsn string) replica {
 }
 
 func somchai() student.Registration {
-	return student.Registration{Email: "somchai@x.th", Firstname: "สมชาย", Lastname: "O'Brien"}
+	return student.Registration{Email: "somchai@x.th", Mailbox: "Somchai@x.th", Firstname: "สมชาย", Lastname: "O'Brien"}
 }
 
 func number(t *testing.T, db *sqldb.DB, query string) int64 {
@@ -83,7 +83,7 @@ func TestStore_RegisterWritesStudentAndCasts(t *testing.T) {
 		}
 		want := map[string]string{
 			"student/69000001/enroll.insert": `[69000001,"สมชาย","O'Brien"]`,
-			"student/69000001/email.send":    `[69000001,"สมชาย","O'Brien","somchai@x.th"]`,
+			"student/69000001/email.send":    `[69000001,"สมชาย","O'Brien","Somchai@x.th"]`,
 			"student/69000001/otp.retire":    `["somchai@x.th"]`,
 		}
 		for key, args := range casts(t, store.db) {

@@ -126,6 +126,9 @@ type StatusReply struct {
 	// Verified is true for 15 minutes after the right code, also when the
 	// address has registered meanwhile.
 	Verified bool `json:"verified"`
+	// Email is the address as it is listed, to which mail goes, of a verified
+	// address alone.
+	Email string `json:"email,omitempty"`
 }
 
 // Delete withdraws an outstanding code.

@@ -17,6 +17,9 @@ import (
 // [rpc.InvalidArgument], reason "idempotency_key_reused", and one whose first
 // is still in flight with [rpc.Aborted], reason "idempotency_key_in_flight".
 //
+// The confirmation goes to Email as it is spelled here: give the spelling of the
+// list, which otp.status tells of a verified address.
+//
 // Insert does not ask whether the address has proved itself: that is the
 // gateway's part.
 var Insert = rpc.NewMethod[InsertRequest, int64]("student.insert", 10*time.Second).Idempotent()
