@@ -76,7 +76,7 @@ func (ep *amqpEpoch) prepareGet(queue string) (err error) {
 	if g.known[queue] {
 		return nil
 	}
-	if _, err = ep.messages(queue); err == nil {
+	if _, err = ep.inspect(queue); err == nil {
 		g.known[queue] = true
 	}
 	return err
@@ -110,26 +110,47 @@ func (t *amqpTransport) count(ctx context.Context, queue string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("count %s: %w", queue, err)
 	}
-	answer := make(chan int, 1)
-	err = ep.do(ctx, func() error {
-		n, err := ep.messages(queue)
-		answer <- n
+	q, err := ep.look(ctx, queue)
+	if err != nil {
+		return 0, fmt.Errorf("count %s: %w", queue, err)
+	}
+	return q.Messages, nil
+}
+
+func (t *amqpTransport) attendance(ctx context.Context, queue string) (int, error) {
+	ep := t.state.Load().epoch
+	if ep == nil {
+		return 0, fmt.Errorf("look who takes from %s: %w", queue, errNotConnected)
+	}
+	q, err := ep.look(ctx, queue)
+	if err != nil {
+		return 0, fmt.Errorf("look who takes from %s: %w", queue, err)
+	}
+	return q.Consumers, nil
+}
+
+// look is inspect that waits no longer than ctx.
+func (ep *amqpEpoch) look(ctx context.Context, queue string) (amqp.Queue, error) {
+	answer := make(chan amqp.Queue, 1)
+	err := ep.do(ctx, func() error {
+		q, err := ep.inspect(queue)
+		answer <- q
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("count %s: %w", queue, err)
+		return amqp.Queue{}, err
 	}
 	return <-answer, nil
 }
 
-func (ep *amqpEpoch) messages(queue string) (int, error) {
+func (ep *amqpEpoch) inspect(queue string) (amqp.Queue, error) {
 	ch, err := ep.c.Channel()
 	if err != nil {
-		return 0, err
+		return amqp.Queue{}, err
 	}
 	defer func() { _ = ch.Close() }() // it has done its work, or is closed
 	q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-	return q.Messages, noQueue(queue, err)
+	return q, noQueue(queue, err)
 }
 
 func noQueue(queue string, err error) error {

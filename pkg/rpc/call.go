@@ -78,6 +78,11 @@ func (c *Conn) callOnce(ctx context.Context, m Message) ([]byte, *Error) {
 	if err := ctx.Err(); err != nil {
 		return nil, timeout(err, RanNo)
 	}
+	if m.Attended {
+		if err := c.attended(ctx, m.Target); err != nil {
+			return nil, err
+		}
+	}
 	replyTo, epoch, ok := c.t.replyKey()
 	if !ok {
 		return nil, failure(errNotConnected)
@@ -103,6 +108,23 @@ func (c *Conn) callOnce(ctx context.Context, m Message) ([]byte, *Error) {
 	case <-ctx.Done():
 		return nil, timeout(ctx.Err(), RanMaybe)
 	}
+}
+
+// attended returns nil when somebody takes the requests of target's service.
+func (c *Conn) attended(ctx context.Context, target string) *Error {
+	n, err := c.t.attendance(ctx, requestQueue(Route{Target: target}.Service()))
+	switch {
+	case errors.Is(err, errNoQueue):
+		c.unsent(target, errUnroutable)
+		return failure(errUnroutable)
+	case ctx.Err() != nil:
+		return timeout(ctx.Err(), RanNo)
+	case err != nil:
+		return failure(fmt.Errorf("%w: %w", errNotConnected, err))
+	case n == 0:
+		return failure(errUnattended)
+	}
+	return nil
 }
 
 // unsent counts the messages that no queue was there for.

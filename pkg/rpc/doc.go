@@ -32,16 +32,18 @@
 // A call fails at once, and not at its timeout, when waiting cannot help:
 //
 //	no_such_service   no queue is bound: the service has never run. ran: no
+//	unattended        no replica of the service takes requests, and the method
+//	                  is [Method.Attended]. ran: no
 //	overloaded        the broker blocks publishers, its queue is full, or too
 //	                  much waits to be sent. ran: no
 //	not_connected     there is no connection. ran: no
 //	connection_lost   the connection of the reply is gone. ran: maybe
 //
-// All four are [Unavailable]. The library itself repeats a call after
+// All five are [Unavailable]. The library itself repeats a call after
 // not_connected, and after connection_lost when the method is idempotent: eight
 // tries in all, 50 ms to 1 s apart, within the caller's deadline. A service that
-// is merely down is not a failure: requests wait in its queue until their
-// deadline.
+// is merely down is otherwise not a failure: requests wait in its queue until
+// their deadline.
 //
 // A failed attempt of a cast or an event (an error, a panic, a timeout) is
 // repeated after 1 s, 5 s, 30 s, 2 min and 10 min. It is parked after the last
@@ -88,7 +90,7 @@
 //	                  request       reply         cast         event
 //	exchange          nameko-rpc    nameko-rpc    matriq-cast  SOURCE.events
 //	routing key       SERVICE.METHOD  reply_to    SERVICE.METHOD  TYPE
-//	mandatory         yes           no            yes          no
+//	mandatory         yes           yes           yes          no
 //	delivery_mode     1             1             2            2
 //	correlation_id    fresh         the request's
 //	reply_to          KEY of the caller's reply queue

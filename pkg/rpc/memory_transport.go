@@ -277,6 +277,18 @@ func (t *memoryTransport) count(ctx context.Context, queue string) (int, error) 
 	return len(q.ready), nil
 }
 
+func (t *memoryTransport) attendance(ctx context.Context, queue string) (int, error) {
+	if err := t.acquire(ctx, false, t.offline); err != nil {
+		return 0, err
+	}
+	defer t.b.mu.Unlock()
+	q := t.b.queues[queue]
+	if q == nil {
+		return 0, fmt.Errorf("%s: %w", queue, errNoQueue)
+	}
+	return len(q.consumers), nil
+}
+
 func (t *memoryTransport) replyKey() (string, uint64, bool) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()

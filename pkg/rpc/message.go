@@ -33,7 +33,9 @@ type Message struct {
 	Deadline time.Time
 	// Idempotent allows the library to repeat a call that may have run.
 	Idempotent bool
-	Meta       Meta
+	// Attended makes a call fail at once when nobody serves it at the moment.
+	Attended bool
+	Meta     Meta
 	// TraceParent is the W3C trace context, or "".
 	TraceParent string
 }

@@ -18,6 +18,7 @@ type Method[Req, Reply any] struct {
 	name       string
 	timeout    time.Duration
 	idempotent bool
+	attended   bool
 }
 
 // NewMethod declares a method. It panics on a name that is not
@@ -31,6 +32,15 @@ func NewMethod[Req, Reply any](name string, timeout time.Duration) Method[Req, R
 // running it once, so that the library may repeat a call whose answer was lost.
 func (m Method[Req, Reply]) Idempotent() Method[Req, Reply] {
 	m.idempotent = true
+	return m
+}
+
+// Attended returns m whose calls do not wait for a service that is down: they
+// fail at once, and have not run, when no replica takes requests. Each call asks
+// the broker first, which takes about as long as a short call, and a replica may
+// still stop in between.
+func (m Method[Req, Reply]) Attended() Method[Req, Reply] {
+	m.attended = true
 	return m
 }
 
@@ -49,7 +59,7 @@ func (m Method[Req, Reply]) Call(ctx context.Context, c Caller, req Req) (Reply,
 	defer cancel()
 	msg := newMessage(ctx, KindCall, m.name, body)
 	msg.Deadline, _ = ctx.Deadline()
-	msg.Idempotent = m.idempotent
+	msg.Idempotent, msg.Attended = m.idempotent, m.attended
 	result, err := c.Call(ctx, msg)
 	if err != nil {
 		return reply, err

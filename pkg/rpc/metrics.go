@@ -45,7 +45,7 @@ func newMetrics(r prometheus.Registerer, program string) (*metrics, error) {
 		expired:         counters(reg, "expired_total", "Messages dropped because their deadline had passed.", "method", "kind"),
 		retries:         counters(reg, "retries_total", "Failed attempts of casts and events that are tried again.", "method"),
 		parked:          counters(reg, "parked_total", "Casts and events parked for an operator.", "method", "reason"),
-		repliesUnsent:   counter(reg, "replies_unsent_total", "Replies that could not be handed to the broker."),
+		repliesUnsent:   counter(reg, "replies_unsent_total", "Replies that reached nobody: their caller had gone, or the broker did not take them."),
 		connectionsLost: counter(reg, "connections_lost_total", "Connections to the broker that were lost."),
 	}
 	return m, reg.err

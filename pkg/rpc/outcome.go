@@ -12,6 +12,7 @@ const (
 	messageTimeout     = "the time ran out before there was an answer"
 
 	reasonNoService    = "no_such_service"
+	reasonUnattended   = "unattended"
 	reasonNotConnected = "not_connected"
 	reasonLost         = "connection_lost"
 	reasonOverloaded   = "overloaded"
@@ -24,6 +25,8 @@ func failure(err error) *Error {
 	switch {
 	case errors.Is(err, errUnroutable):
 		e.Reason = reasonNoService
+	case errors.Is(err, errUnattended):
+		e.Reason = reasonUnattended
 	case errors.Is(err, errBlocked), errors.Is(err, errFull), errors.Is(err, errRefused):
 		e.Reason = reasonOverloaded
 	case errors.Is(err, errNotConnected):

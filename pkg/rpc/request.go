@@ -43,7 +43,7 @@ func (s *server) answer(d *delivery, in inbound) ([]byte, error) {
 const replyPatience = 5 * time.Second
 
 // reply hands the answer to the broker, again after a lost connection, until
-// the caller has gone. Giving the request back instead would run its handler a
+// the caller has gone, by its deadline or with its queue. Giving the request back instead would run its handler a
 // second time.
 func (s *server) reply(d *delivery, in inbound, result []byte, err error) {
 	var failed *Error

@@ -46,6 +46,10 @@ type transport interface {
 	// does not exist is errNoQueue.
 	count(ctx context.Context, queue string) (int, error)
 
+	// attendance returns how many programs take from queue. It does not wait for
+	// a connection. A queue that does not exist is errNoQueue.
+	attendance(ctx context.Context, queue string) (int, error)
+
 	// replyKey returns the routing key of the current reply queue on the
 	// exchange nameko-rpc, which the transport declares itself, and its epoch,
 	// which only grows, from 1; ok is false while there is no connection.
@@ -91,6 +95,7 @@ var (
 	errUnroutable   = errors.New("no queue is bound for this message")
 	errMismatch     = errors.New("the broker has it under the same name with other properties")
 	errNoQueue      = errors.New("there is no such queue")
+	errUnattended   = errors.New("nobody takes from the queue")
 	errNotConnected = errors.New("not connected to the broker")
 	errBlocked      = errors.New("the broker blocks publishers")
 	errFull         = errors.New("too much is waiting to be sent")

@@ -43,10 +43,11 @@ func stored(ctx context.Context, m Message, origin string) *envelope {
 	return e
 }
 
-// reply answers the request d. An unwanted reply vanishes, as Nameko's do.
+// reply answers the request d. It comes back, to be counted, when its caller has
+// gone and its queue with it.
 func reply(d *delivery, body []byte) *envelope {
 	return &envelope{
-		exchange: exchangeRPC, key: d.replyTo, transient: true,
+		exchange: exchangeRPC, key: d.replyTo, mandatory: true, transient: true,
 		contentType: contentJSON, contentEncoding: encodingUTF,
 		correlationID: d.correlationID,
 		headers:       map[string]any{},

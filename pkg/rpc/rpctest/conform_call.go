@@ -112,6 +112,7 @@ func outcomeTests(t *testing.T, b *bench) {
 				t.Errorf("it took %v", took)
 			}
 		},
+		"nobody at home, at once where that is wanted": nobodyHome,
 		"no such method": func(t *testing.T, w *world) {
 			w.serve(t, rpc.Options{}, refuse(nil))
 			_, err := rpc.NewMethod[text, string]("demo.nothing", soon).Call(t.Context(), w.conn, text{})
@@ -141,6 +142,29 @@ func outcomeTests(t *testing.T, b *bench) {
 		},
 		"work whose caller has gone is not done": callerGone,
 	})
+}
+
+// nobodyHome calls a service that was there and has stopped, and then one that
+// is back.
+func nobodyHome(t *testing.T, w *world) {
+	t.Helper()
+	attended := rpc.NewMethod[text, string]("demo.echo", soon).Attended()
+	_, err := attended.Call(t.Context(), w.conn, text{})
+	wantError(t, err, rpc.Unavailable, "no_such_service", rpc.RanNo)
+	route := echo.Handle(func(_ context.Context, a text) (string, error) { return a.Text, nil })
+	stop, ended := w.serve(t, rpc.Options{}, route)
+	stop()
+	<-ended
+	start := time.Now()
+	_, err = attended.Call(t.Context(), w.conn, text{})
+	wantError(t, err, rpc.Unavailable, "unattended", rpc.RanNo)
+	if took := time.Since(start); took > soon/2 {
+		t.Errorf("it took %v", took)
+	}
+	w.serve(t, rpc.Options{}, route)
+	if got, err := attended.Call(t.Context(), w.conn, text{"x"}); got != "x" || err != nil {
+		t.Errorf("once it is back: %q, %v", got, err)
+	}
 }
 
 // callerGone lets a second call wait behind the first until its deadline.
