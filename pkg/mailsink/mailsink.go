@@ -63,6 +63,8 @@ type Message struct {
 	TLS bool `json:"-"`
 	// User is who logged in, or "".
 	User string `json:"-"`
+	// Local is the address of the sink that the connection came to.
+	Local string `json:"-"`
 }
 
 // Sink keeps what it is sent. Its methods may be called from any goroutine.

@@ -185,6 +185,19 @@ func smtpCode(err error) int {
 	return 0
 }
 
+// A sink on two addresses tells which of them a mail came to.
+func TestServeSMTP_twoListeners(t *testing.T) {
+	t.Parallel()
+	sink := mailsink.New(mailsink.Options{})
+	for _, to := range []string{"a@x.th", "b@x.th"} {
+		addr := serve(t, sink)
+		send(t, dial(t, addr), to, plain("one", "text"))
+		if got := sink.Messages(to); len(got) != 1 || got[0].Local != addr {
+			t.Errorf("mails to %s = %+v, want one that came to %s", to, got, addr)
+		}
+	}
+}
+
 // A mail under way is taken to its end when the server stops.
 func TestServeSMTP_stop(t *testing.T) {
 	t.Parallel()

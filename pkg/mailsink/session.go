@@ -101,6 +101,7 @@ func (s *session) Data(r io.Reader) error {
 		return answer
 	}
 	m.From, m.User = s.from, s.user
+	m.Local = s.conn.Conn().LocalAddr().String()
 	_, m.TLS = s.conn.TLSConnectionState()
 	for _, to := range s.to {
 		m.To = to

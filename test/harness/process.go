@@ -32,9 +32,10 @@ type Process struct {
 	Name string
 	// HTTP is the address of its pages or its REST calls; Admin has /readyz.
 	HTTP, Admin string
+	// LogFile has all that the process has written.
+	LogFile string
 
 	cmd  *exec.Cmd
-	log  string
 	done chan struct{}
 	err  error
 }
@@ -43,26 +44,10 @@ type Process struct {
 // once. name is for the log.
 func start(t *testing.T, name, binary string, env map[string]string, args ...string) *Process {
 	t.Helper()
-	p := &Process{
-		Name: name, HTTP: env["HTTP_ADDR"], Admin: env["ADMIN_ADDR"],
-		log: filepath.Join(t.TempDir(), name+".log"), done: make(chan struct{}),
-	}
-	out, err := os.Create(p.log)
+	p, err := Launch(name, binary, filepath.Join(t.TempDir(), name+".log"), env, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
-	p.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // the binary is the test's own and ends by Kill or Stop
-	p.cmd.Env = environ(env)
-	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
-	}()
 	t.Cleanup(func() {
 		p.Kill()
 		if strings.Contains(p.Log(), "DATA RACE") {
@@ -73,6 +58,31 @@ func start(t *testing.T, name, binary string, env map[string]string, args ...str
 		}
 	})
 	return p
+}
+
+// Launch runs binary with the settings env and nothing else, and returns at
+// once. Its output goes to the new file log. Whoever launches it kills it.
+func Launch(name, binary, log string, env map[string]string, args ...string) (*Process, error) {
+	p := &Process{
+		Name: name, HTTP: env["HTTP_ADDR"], Admin: env["ADMIN_ADDR"], LogFile: log, done: make(chan struct{}),
+	}
+	out, err := os.Create(log) //nolint:gosec // G304: the test's own file
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()                     // the child has its own descriptor
+	p.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // the binary is the test's own and ends by Kill or Stop
+	p.cmd.Env = environ(env)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
 }
 
 func environ(env map[string]string) []string {
@@ -101,7 +111,7 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Log returns what the process has written so far, its end where it is long.
 func (p *Process) Log() string {
-	data, err := os.ReadFile(p.log)
+	data, err := os.ReadFile(p.LogFile)
 	if err != nil {
 		return err.Error()
 	}
@@ -125,7 +135,7 @@ func (p *Process) WaitReady(t *testing.T) {
 		default:
 		}
 		var ready bool
-		ready, last = isReady(ctx, p.Admin)
+		ready, last = p.Ready(ctx)
 		return ready
 	})
 	if err != nil {
@@ -133,8 +143,9 @@ func (p *Process) WaitReady(t *testing.T) {
 	}
 }
 
-func isReady(ctx context.Context, admin string) (ready bool, answer string) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/readyz", nil)
+// Ready asks the process whether it is ready, and what it says to that.
+func (p *Process) Ready(ctx context.Context) (ready bool, answer string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Admin+"/readyz", nil)
 	if err != nil {
 		return false, err.Error()
 	}
