@@ -15,5 +15,5 @@ func TestMain(m *testing.M) { faultkit.Main(m, roles()) }
 
 // roles are the programs that are killed.
 func roles() map[string]faultkit.Role {
-	return map[string]faultkit.Role{replicaRole: serveReplica}
+	return map[string]faultkit.Role{replicaRole: serveReplica, holderRole: holder}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +30,34 @@ func (k *Kit) Queue(name string) (messages, consumers int) {
 		k.tb.Fatalf("look at %s: %v", name, err)
 	}
 	return q.Messages, q.Consumers
+}
+
+// Held returns what each queue holds, given out or not. It asks rabbitmqctl, which
+// takes a second.
+func (k *Kit) Held() map[string]int {
+	k.tb.Helper()
+	held := make(map[string]int)
+	for line := range strings.Lines(k.Broker.Control("list_queues", "name", "messages", "--no-table-headers")) {
+		fields := strings.Fields(line)
+		if len(fields) != 2 {
+			k.tb.Fatalf("list_queues says %q", line)
+		}
+		n, err := strconv.Atoi(fields[1])
+		if err != nil {
+			k.tb.Fatalf("list_queues says %q", line)
+		}
+		held[fields[0]] = n
+	}
+	return held
+}
+
+// Drained waits until the queues of the ledger hold nothing, given out or not.
+func (k *Kit) Drained(within time.Duration) {
+	k.tb.Helper()
+	Eventually(k.tb, "the ledger's queues are empty", within, func() bool {
+		held := k.Held()
+		return held["rpc-ledger"] == 0 && held["ledger.work.v1"] == 0 && held["ledger.parking"] == 0
+	})
 }
 
 // PortOpens returns the moment, once it has come, at which the broker's port

@@ -36,9 +36,17 @@ type Kit struct {
 func New(tb testing.TB, broker *testenv.Server) *Kit {
 	tb.Helper()
 	watch(tb)
-	k := &Kit{tb: tb, Broker: broker, Proxy: newProxy(tb, broker.URL())}
+	k := &Kit{tb: tb, Broker: broker, Proxy: NewProxy(tb, broker.URL())}
 	k.Ledger = newLedger(tb)
 	return k
+}
+
+// Behind returns the kit with another proxy, for programs whose connections are to
+// fare otherwise.
+func (k *Kit) Behind(p *Proxy) *Kit {
+	other := *k
+	other.Proxy = p
+	return &other
 }
 
 // Eventually polls until ok returns true, and ends the test when it has not after

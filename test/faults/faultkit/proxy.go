@@ -52,7 +52,8 @@ type flow struct {
 	stall chan struct{} // nil: not stalled; closed by the end of the stall
 }
 
-func newProxy(tb testing.TB, brokerURL string) *Proxy {
+// NewProxy returns a proxy for the broker at brokerURL.
+func NewProxy(tb testing.TB, brokerURL string) *Proxy {
 	tb.Helper()
 	u, err := url.Parse(brokerURL)
 	if err != nil {
