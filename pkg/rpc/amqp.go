@@ -20,18 +20,22 @@ import (
 // stops reading from publishers still takes acks and hands out replies. The
 // supervisor opens both; their common life is an epoch:
 //
-//	      ┌──────────── full jitter, 100 ms to 1 s ───────────┐
+//	      ┌──────────── full jitter, 100 ms to 5 s ───────────┐
 //	      ▼                                                   │
 //	dial P and C ─► declare all ─► reply queue ─► live ─► torn down
 //	(DNS asked       (topology      (new uuid)     │        │
 //	 each time)       so far)                      │        └─ lost(epoch)
 //	                               consumers start ┘
 //
+// A broker that does not answer at all is asked again after 400 ms at most, which
+// costs it nothing, so that traffic flows within two seconds of its return. The
+// waits grow to 5 s when it answers and then refuses or loses us.
+//
 // An epoch ends at the first fault on either side: a closed connection, a closed
-// channel, a failed write, a silent peer (heartbeats), a deleted reply queue.
-// The next one has new connections, channels and a new reply queue; nothing of
-// the old one is used again, so an ack that comes late meets a dead channel and
-// is dropped. amqp091-go's own recovery stays off: it reopens the same channel,
+// channel, a failed write, a silent peer (heartbeats, [amqpPulse]), a deleted
+// reply queue. The next one has new connections, channels and a new reply queue;
+// nothing of the old one is used again, so an ack that comes late meets a dead
+// channel and is dropped. amqp091-go's own recovery stays off: it reopens the same channel,
 // where the tags start at 1 again and a late ack removes another message.
 //
 // # Publishing
@@ -103,6 +107,7 @@ type amqpLimits struct {
 	write              time.Duration // one write to the socket
 	dial, open         time.Duration // TCP connect; all of an epoch's opening
 	heartbeat          time.Duration
+	confirm, answer    time.Duration // until a missing confirm is asked after; until that must be answered
 	minDelay, maxDelay time.Duration // between attempts to connect
 }
 
@@ -111,7 +116,8 @@ func defaultAMQPLimits() amqpLimits {
 		queue: 1024, window: 512,
 		write: 5 * time.Second, dial: 5 * time.Second, open: 30 * time.Second,
 		heartbeat: 10 * time.Second,
-		minDelay:  100 * time.Millisecond, maxDelay: time.Second,
+		confirm:   500 * time.Millisecond, answer: 4 * time.Second,
+		minDelay: 100 * time.Millisecond, maxDelay: 5 * time.Second,
 	}
 }
 

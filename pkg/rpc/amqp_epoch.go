@@ -175,6 +175,9 @@ func (ep *amqpEpoch) build(ctx context.Context) (err error) {
 			return fmt.Errorf("open a publishing channel: %w", err)
 		}
 	}
+	if err = ep.openPulses(); err != nil {
+		return fmt.Errorf("open a channel for the pulse: %w", err)
+	}
 	if err = declareOn(ep.c, ep.t.declared()); err != nil {
 		return err
 	}

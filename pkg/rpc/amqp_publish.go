@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -17,7 +19,8 @@ type publishing struct {
 	ctx     context.Context //nolint:containedctx // bounds how long a queued publishing waits while the gate is shut
 	wait    bool
 	done    func(error)
-	id      string // of a mandatory one, to know it by when it comes back
+	id      string    // of a mandatory one, to know it by when it comes back
+	at      time.Time // of the write
 	confirm *amqp.DeferredConfirmation
 }
 
@@ -64,10 +67,11 @@ type amqpLane struct {
 	ep      *amqpEpoch
 	ch      *amqp.Channel
 	queue   chan *publishing
-	slots   chan struct{}    // taken by each written publishing
-	written chan *publishing // oldest first; never full, since slots are fewer
-	returns chan amqp.Return // never full either
-	count   uint64           // of envelopes written
+	slots   chan struct{}             // taken by each written publishing
+	written chan *publishing          // oldest first; never full, since slots are fewer
+	returns chan amqp.Return          // never full either
+	count   uint64                    // of envelopes written
+	owed    atomic.Pointer[time.Time] // when the oldest unconfirmed envelope was written; nil: none
 
 	mu     sync.RWMutex // held for reading by put
 	closed bool         // nobody takes from queue any more
@@ -175,6 +179,7 @@ func (l *amqpLane) send(p *publishing) {
 		return
 	}
 	l.count++
+	p.at = time.Now()
 	if p.mandatory {
 		p.id = strconv.FormatUint(l.count, 10)
 	}
@@ -258,7 +263,9 @@ func (l *amqpLane) outcome(p *publishing, returned map[string]struct{}) error {
 	if p.envelope == nil {
 		return nil
 	}
+	l.owed.Store(&p.at)
 	<-p.confirm.Done()
+	l.owed.Store(nil)
 	l.collectReturns(returned)
 	if _, is := returned[p.id]; is {
 		delete(returned, p.id)

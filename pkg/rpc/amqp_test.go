@@ -433,6 +433,42 @@ func TestAMQP_StalledSocket(t *testing.T) {
 	eventually(t, "ready again", func() bool { return k.ready() == nil })
 }
 
+// A broker that takes what is written and never answers ends the epoch, and what
+// was written may have been stored. A broker that said that it is blocked has all
+// the time it wants.
+func TestAMQP_SilentBroker(t *testing.T) {
+	t.Parallel()
+	p, url := newProxy(t, testenv.AMQP(t))
+	k := connect(t, url, func(l *amqpLimits) { l.confirm, l.answer = 20*time.Millisecond, 200*time.Millisecond })
+	queue := k.queue(nil)
+	outcome := make(chan error, 1)
+
+	p.hold()
+	p.Block()
+	eventually(t, "blocked", func() bool { return errors.Is(k.ready(), errBlocked) })
+	k.publish2(queue, "later", outcome)
+	select {
+	case n := <-k.lost:
+		t.Fatalf("epoch %d ended while the broker was blocked", n)
+	case <-time.After(time.Second):
+	}
+	p.resume()
+	p.Unblock()
+	if err := receive(t, "outcome of the one that waited", outcome); err != nil {
+		t.Errorf("waited: %v", err)
+	}
+
+	p.hold()
+	k.publish2(queue, "unheard", outcome)
+	receive(t, "lost", k.lost)
+	err := receive(t, "outcome of the one that was not heard", outcome)
+	if pe, ok := errors.AsType[*publishError](err); !ok || !pe.sent || !errors.Is(err, errSilent) {
+		t.Errorf("unheard: %v, want silent, and that it may have been sent", err)
+	}
+	p.resume()
+	eventually(t, "ready again", func() bool { return k.ready() == nil })
+}
+
 func TestAMQP_QueueFull(t *testing.T) {
 	t.Parallel()
 	p, url := newProxy(t, testenv.AMQP(t))
