@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"matriq/pkg/api/restapi"
@@ -134,6 +135,14 @@ func (c *client) note(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.strange = append(c.strange, fmt.Sprintf(format, args...))
+}
+
+// check fails the test for answers that chaos does not excuse.
+func (c *client) check(t *testing.T) {
+	t.Helper()
+	for _, line := range c.strange {
+		t.Errorf("strange answer: %s", line)
+	}
 }
 
 // pause waits for d or the end of ctx.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,6 +88,7 @@ func (l *ledger) check(t *testing.T, told map[*person]int64) {
 			t.Errorf("%s has no confirmation of %d", s.email, id)
 		}
 	}
+	l.checkMails(t, students)
 	for email, n := range count {
 		if n != 1 {
 			t.Errorf("%s has %d student IDs, want 1", email, n)
@@ -94,6 +96,21 @@ func (l *ledger) check(t *testing.T, told map[*person]int64) {
 	}
 	if len(enrolments) != len(students) || len(casts) != len(students) {
 		t.Errorf("%d students, %d enrolled, %d with casts; want as many of each", len(students), len(enrolments), len(casts))
+	}
+}
+
+var idPattern = regexp.MustCompile(`\b69\d{6}\b`)
+
+// checkMails fails the test for each mail with the student ID of somebody else.
+func (l *ledger) checkMails(t *testing.T, students map[int64]names) {
+	t.Helper()
+	for _, m := range l.mail.Messages("") {
+		for _, written := range idPattern.FindAllString(m.Text, -1) {
+			id, err := strconv.ParseInt(written, 10, 64)
+			if err != nil || students[id].email != m.To {
+				t.Errorf("a mail to %s has the student ID %s, which is of %+v", m.To, written, students[id])
+			}
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func seeds(t *testing.T) []uint64 {
 	}
 	list := make([]uint64, n)
 	for i := range list {
-		list[i] = rand.Uint64N(1_000_000) //nolint:gosec // G404: short, for it is typed again
+		list[i] = 1 + rand.Uint64N(1_000_000) //nolint:gosec // G404: short, for it is typed again
 	}
 	return list
 }
@@ -61,8 +61,8 @@ func number(t *testing.T, name string) (n uint64, ok bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s is %q, want a whole number", name, text)
+	if err != nil || n == 0 {
+		t.Fatalf("%s is %q, want a number above 0", name, text)
 	}
 	return n, true
 }

@@ -22,18 +22,22 @@ const (
 	impatience = time.Second
 )
 
+// gateways are the addresses of their replicas.
+type gateways struct{ otp, register []string }
+
 // person registers herself, and does not give up.
 type person struct {
 	restapi.RegisterRequest
 	key       string // Idempotency-Key; "" for a client without
-	system    *system
+	gateways  gateways
+	mail      *mailRoom
 	client    *client
 	read      int64  // ID of the newest mail that she has opened
 	lastTrial string // for a person who has not come through
 }
 
-func newPerson(s *system, c *client, i int) *person {
-	p := &person{system: s, client: c, RegisterRequest: restapi.RegisterRequest{
+func newPerson(to gateways, mail *mailRoom, c *client, i int) *person {
+	p := &person{gateways: to, mail: mail, client: c, RegisterRequest: restapi.RegisterRequest{
 		Email:     fmt.Sprintf("person%04d@example.ac.th", i),
 		Firstname: "Malee" + letters(i), Lastname: "Jaidee" + letters(i),
 	}}
@@ -71,7 +75,7 @@ func (p *person) prove(ctx context.Context) {
 // askCode asks for a code and returns how long to look for it.
 func (p *person) askCode(ctx context.Context) time.Duration {
 	var reply restapi.GetOTPReply
-	a := p.post(ctx, p.system.addrs("otp-gateway"), restapi.PathGetOTP, restapi.GetOTPRequest{Email: p.Email}, &reply)
+	a := p.post(ctx, p.gateways.otp, restapi.PathGetOTP, restapi.GetOTPRequest{Email: p.Email}, &reply)
 	if a.status == http.StatusOK || a.reason == "resend_too_soon" {
 		return max(mailPatience, a.after)
 	}
@@ -84,11 +88,11 @@ var codePattern = regexp.MustCompile(`\b\d{6}\b`)
 func (p *person) code(ctx context.Context, patience time.Duration) string {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	_, err := p.system.mail.Wait(ctx, func(m mailsink.Message) bool { return m.To == p.Email && m.ID > p.read })
+	_, err := p.mail.Wait(ctx, func(m mailsink.Message) bool { return m.To == p.Email && m.ID > p.read })
 	if err != nil {
 		return ""
 	}
-	newest := p.system.mail.Messages(p.Email)[0]
+	newest := p.mail.Messages(p.Email)[0]
 	p.read = newest.ID
 	return codePattern.FindString(newest.Text)
 }
@@ -99,7 +103,7 @@ func (p *person) tryCode(ctx context.Context, code string) bool {
 	unknown := false
 	for ctx.Err() == nil {
 		var reply restapi.AuthenReply
-		a := p.post(ctx, p.system.addrs("otp-gateway"), restapi.PathAuthen, restapi.AuthenRequest{Email: p.Email, OTP: code}, &reply)
+		a := p.post(ctx, p.gateways.otp, restapi.PathAuthen, restapi.AuthenRequest{Email: p.Email, OTP: code}, &reply)
 		if a.status == http.StatusOK {
 			return reply.Results == 1 || unknown
 		}
@@ -115,7 +119,7 @@ var errNotProved = errors.New("the address has not proved itself")
 func (p *person) giveNames(ctx context.Context) (int64, error) {
 	for ctx.Err() == nil {
 		var reply restapi.RegisterReply
-		a := p.post(ctx, p.system.addrs("register-gateway"), restapi.PathRegister, p.RegisterRequest, &reply)
+		a := p.post(ctx, p.gateways.register, restapi.PathRegister, p.RegisterRequest, &reply)
 		switch {
 		case a.status == http.StatusOK:
 			return reply.StudentID, nil
@@ -129,8 +133,7 @@ func (p *person) giveNames(ctx context.Context) (int64, error) {
 	return 0, ctx.Err()
 }
 
-// post sends a call. Where the connection is refused it takes a moment before it
-// returns.
+// post sends a call. It takes a moment before it returns from a failure.
 func (p *person) post(ctx context.Context, addrs []string, path string, body, reply any) answer {
 	key := ""
 	if path == restapi.PathRegister {
@@ -138,7 +141,7 @@ func (p *person) post(ctx context.Context, addrs []string, path string, body, re
 	}
 	a := p.client.post(ctx, addrs, path, key, body, reply)
 	p.lastTrial = fmt.Sprintf("%s: %d %s %v", path, a.status, a.reason, a.err)
-	if a.err != nil {
+	if a.status != http.StatusOK {
 		pause(ctx, 100*time.Millisecond)
 	}
 	return a

@@ -1,27 +1,18 @@
 package chaos_test
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"matriq/pkg/api/restapi"
-	"matriq/test/harness"
 )
 
 const (
-	people      = 500
-	concurrency = 48
-	// arrival is the pause between two people who come, so that the last ones
-	// come when each kind has been killed.
+	people = 500
+	// arrival is such that the last ones come when each kind has been killed.
 	arrival = 50 * time.Millisecond
-	// patience is how long people try, from the first one's arrival.
-	patience = 100 * time.Second
 )
 
 // deck is how often each kind is killed in one round. A round takes 18 s, in
@@ -43,25 +34,28 @@ func TestRegistration_Chaos(t *testing.T) { //nolint:paralleltest // one seed at
 		victims := s.victims(t)
 		s.waitReady(t)
 		s.servers.settle(t)
-		crowd := newCrowd(s)
-		crowd.list(t)
+		client := newClient()
+		crowd := newCrowd(people, func(i int) *person { return newPerson(s.gateways(), s.mail, client, i) })
+		s.list(t, crowd)
 
 		k := newKiller(t, seed, deck(), victims)
 		began := time.Now()
-		crowd.come(t.Context())
+		crowd.come(t.Context(), arrival, (*person).register)
 		k.rage(t.Context(), crowd.done)
 		calm := time.Now()
 		s.waitReady(t)
 		crowd.check(t)
+		client.check(t)
 		k.check(t)
 		ledger := newLedger(t, s)
 		ledger.settle(t)
 		settled := time.Now()
 		ledger.check(t, crowd.told)
+		s.servers.checkParked(t)
 		again := checkTwice(t, s.mail, s.replicas["email"])
 		t.Logf("%d of %d told 200 in %v, settled after another %v", len(crowd.told), people, round(calm.Sub(began)), round(settled.Sub(calm)))
 		t.Logf("kills: %s", tally(k.kills))
-		t.Logf("answers: %s", tally(crowd.client.answers))
+		t.Logf("answers: %s", tally(client.answers))
 		t.Logf("mails: %d, %d of them again after a worker died", s.mail.Count(), again)
 	})
 }
@@ -75,86 +69,4 @@ func tally(counts map[string]int) string {
 		parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// crowd is the people and what they were told.
-type crowd struct {
-	people []*person
-	client *client
-	system *system
-	done   chan struct{} // closed when nobody tries any more
-
-	mu   sync.Mutex
-	told map[*person]int64
-}
-
-func newCrowd(s *system) *crowd {
-	c := &crowd{client: newClient(), system: s, done: make(chan struct{}), told: map[*person]int64{}}
-	for i := range people {
-		c.people = append(c.people, newPerson(s, c.client, i+1))
-	}
-	return c
-}
-
-// list makes everybody eligible.
-func (c *crowd) list(t *testing.T) {
-	t.Helper()
-	var all []string
-	for _, p := range c.people {
-		all = append(all, p.Email)
-	}
-	g := harness.Gateways{OTP: "http://" + c.system.addrs("otp-gateway")[0], Name: clientName, Password: clientPassword}
-	var report restapi.ImportReply
-	g.PostJSON(t, g.OTP+restapi.PathImport, restapi.ImportRequest{Emails: all}).Into(t, &report)
-	if report.Added != people {
-		t.Fatalf("import of %d: %+v", people, report)
-	}
-}
-
-// come lets people come one after the other, some at a time.
-func (c *crowd) come(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	queue := make(chan *person)
-	var trying sync.WaitGroup
-	for range concurrency {
-		trying.Go(func() {
-			for p := range queue {
-				c.register(ctx, p)
-			}
-		})
-	}
-	go func() {
-		for _, p := range c.people {
-			queue <- p
-			pause(ctx, arrival)
-		}
-		close(queue)
-		trying.Wait()
-		cancel()
-		close(c.done)
-	}()
-}
-
-func (c *crowd) register(ctx context.Context, p *person) {
-	id, err := p.register(ctx)
-	if err != nil {
-		return // she is missed in check
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.told[p] = id
-}
-
-// check fails the test for who was not told, and for answers that chaos does not
-// excuse.
-func (c *crowd) check(t *testing.T) {
-	t.Helper()
-	for _, p := range c.people {
-		if c.told[p] == 0 {
-			t.Errorf("%s was not told of a registration within %v; at last: %s", p.Email, patience, p.lastTrial)
-		}
-	}
-	for _, line := range c.client.strange {
-		t.Errorf("strange answer: %s", line)
-	}
 }

@@ -16,6 +16,7 @@ import (
 type replica struct {
 	kind, name, binary, logs string
 	env                      map[string]string
+	args                     []string
 	// mail, when set, gives each life a mail server of its own.
 	mail *mailRoom
 
@@ -44,7 +45,7 @@ func (r *replica) start(context.Context) error {
 		r.mailServers = append(r.mailServers, addr)
 	}
 	name := fmt.Sprintf("%s-%d", r.name, len(r.lives)+1)
-	p, err := harness.Launch(name, r.binary, filepath.Join(r.logs, name+".log"), r.env)
+	p, err := harness.Launch(name, r.binary, filepath.Join(r.logs, name+".log"), r.env, r.args...)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +81,26 @@ func (s realServers) settle(t *testing.T) {
 	}
 }
 
+// checkParked fails the test for each message that was given up.
+func (s realServers) checkParked(t *testing.T) {
+	t.Helper()
+	said, err := s.broker.Control(t.Context(), "list_queues", "--no-table-headers", "name", "messages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said, parking) {
+		t.Fatalf("no queue is for parking:\n%s", said)
+	}
+	for line := range strings.Lines(said) {
+		name, messages, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if strings.HasSuffix(name, parking) && messages != "0" {
+			t.Errorf("%s messages are in %s, want none", messages, name)
+		}
+	}
+}
+
+const parking = ".parking"
+
 // Kinds of servers.
 const (
 	kindBroker = "broker"
@@ -87,11 +108,14 @@ const (
 	kindRedis  = "redis"
 )
 
-// victims are the servers as what is killed. A broker that came back is left in
-// peace until its clients can be back as well.
+// brokerRest is how long a broker that came back is left in peace: until its
+// clients are back as well.
+const brokerRest = 8 * time.Second
+
+// victims are the servers as what is killed.
 func (s realServers) victims() []*victim {
 	return []*victim{
-		serverVictim(kindBroker, s.broker, 8*time.Second),
+		serverVictim(kindBroker, s.broker, brokerRest),
 		serverVictim(kindMaria, s.maria, 2*time.Second),
 		serverVictim(kindRedis, s.redis, time.Second),
 	}

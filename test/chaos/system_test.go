@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"matriq/pkg/api/restapi"
 	"matriq/test/harness"
 )
 
@@ -137,7 +138,25 @@ func (s *system) stop() {
 	}
 }
 
-// addrs returns where the replicas of a gateway listen.
+// list makes everybody eligible.
+func (s *system) list(t *testing.T, c *crowd) {
+	t.Helper()
+	var all []string
+	for _, p := range c.people {
+		all = append(all, p.Email)
+	}
+	g := harness.Gateways{OTP: "http://" + s.gateways().otp[0], Name: clientName, Password: clientPassword}
+	var report restapi.ImportReply
+	g.PostJSON(t, g.OTP+restapi.PathImport, restapi.ImportRequest{Emails: all}).Into(t, &report)
+	if report.Added != len(all) {
+		t.Fatalf("import of %d: %+v", len(all), report)
+	}
+}
+
+func (s *system) gateways() gateways {
+	return gateways{otp: s.addrs("otp-gateway"), register: s.addrs("register-gateway")}
+}
+
 func (s *system) addrs(service string) []string {
 	var list []string
 	for _, r := range s.replicas[service] {
