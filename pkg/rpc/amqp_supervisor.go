@@ -2,10 +2,13 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // supervise opens one epoch after the other until ctx ends.
@@ -96,6 +99,9 @@ func (o *outage) began(why error, lived time.Duration) {
 func (o *outage) lasts(ctx context.Context, why error) {
 	o.failed++
 	o.level++
+	if !answered(why) {
+		o.level = min(o.level, quickLevel)
+	}
 	if ctx.Err() != nil {
 		return
 	}
@@ -105,6 +111,16 @@ func (o *outage) lasts(ctx context.Context, why error) {
 		o.t.log.Warn("broker not reachable", "err", why, "retry_min", o.t.limits.minDelay, "retry_max", o.t.limits.maxDelay)
 		o.logged = true
 	}
+}
+
+// quickLevel is that of the delays before a broker that does not answer.
+const quickLevel = 2
+
+// answered tells whether why is the word of a broker, and not of a network or of
+// a proxy in front of a broker that is down.
+func answered(why error) bool {
+	said, ok := errors.AsType[*amqp.Error](why)
+	return ok && said.Code != amqp.FrameError && said.Code != amqp.ChannelError
 }
 
 func (o *outage) ended(ep *amqpEpoch) {

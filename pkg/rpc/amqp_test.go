@@ -773,6 +773,32 @@ func TestAMQP_ConfirmsUnderCuts(t *testing.T) {
 	}
 }
 
+// A broker that is down is asked again soon, however long it is down; one that
+// turns us away is left in peace.
+func TestAMQP_AsksAgainSoonWhileThereIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	tr, err := newAMQPTransport("amqp://127.0.0.1:1/", Options{}.withDefaults(), defaultAMQPLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := outage{t: tr}
+	longest := func(why error) (longest time.Duration) {
+		for range 200 {
+			out.lasts(t.Context(), fmt.Errorf("connect P: %w", why))
+			longest = max(longest, tr.limits.delay(out.level))
+		}
+		return longest
+	}
+	for _, why := range []error{errors.New("connection refused"), &amqp.Error{Code: amqp.FrameError, Reason: "EOF"}, amqp.ErrClosed} {
+		if got := longest(why); got > 400*time.Millisecond {
+			t.Errorf("%v after %v", got, why)
+		}
+	}
+	if got := longest(amqp.ErrCredentials); got < 4*time.Second || got > 5*time.Second {
+		t.Errorf("%v at the longest after %v, want near 5s", got, amqp.ErrCredentials)
+	}
+}
+
 func TestAMQP_KeepsThePasswordToItself(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"amqp://u:s3cret@127.0.0.1:1/v", "amqp://u:s3cret/x@host/", "amqp://u:s3cret@host:port/"} {
