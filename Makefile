@@ -7,6 +7,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -X matriq/pkg/service.version=$(VERSION)
 LINTER   := .cache/golangci-lint
 FUZZTIME ?= 10s
+CHAOS_SEEDS ?= 3
 
 # Directories of the modules in go.work.
 modules = $$(go list -f '{{.Dir}}' -m)
@@ -23,12 +24,17 @@ up: ## start the seven services in one process, with nothing installed but Go
 build: ## build every program into bin/
 	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/matriq ./services/*/cmd/*
 
-test: ## run every test with the race detector, against real servers (installs them on Debian, as root)
+test: ## run the tests with the race detector, against real servers (installs them on Debian, as root)
 	tools/install
 	CGO_ENABLED=1 TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -race -timeout 25m $(quick)
 
 test-unit: ## run the tests that need no server
 	TESTENV=off go test $(quick)
+
+test-faults: ## kill, cut and block what the services rely on, for minutes; CHAOS_SEEDS (3) says how often
+	tools/install
+	TESTENV=required go test -count=1 -timeout 20m matriq/test/faults/...
+	TESTENV=required CHAOS_SEEDS=$(CHAOS_SEEDS) go test -count=1 -timeout 60m -v matriq/test/chaos/...
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@grep -rHoE --include='*_test.go' '^func Fuzz\w+' cmd pkg services test | while IFS=: read -r file func; do \
@@ -64,4 +70,4 @@ clean: ## remove what was built
 $(LINTER): tools/go.mod tools/go.sum
 	cd tools && GOWORK=off go build -o ../$(LINTER) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-.PHONY: help up build test test-unit fuzz lint fmt fmt-check tidy-check tidy docs clean
+.PHONY: help up build test test-unit test-faults fuzz lint fmt fmt-check tidy-check tidy docs clean

@@ -1,17 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"matriq/cmd/matriq/suite"
 	"matriq/pkg/api/restapi"
 )
 
@@ -24,7 +27,7 @@ importing a file twice adds nothing.`
 // importList sends a file to the gateway and prints the report.
 func importList(ctx context.Context, args []string, std stdio) error {
 	flags := newFlags("import [flags] FILE", importAbout, std)
-	to := flags.String("url", "http://demo:demo@127.0.0.1:7002", "`URL` of the otp-gateway, with the client's name and password (scope import)")
+	to := flags.String("url", "", "`URL` of the otp-gateway, with the client's name and password (scope import); or set OTP_URL, which keeps the password off the command line; that of matriq up if both are empty")
 	asJSON := flags.Bool("json", false, "print the report as JSON")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -33,13 +36,18 @@ func importList(ctx context.Context, args []string, std stdio) error {
 		flags.Usage()
 		return errUsage
 	}
+	gateway := cmp.Or(*to, os.Getenv("OTP_URL"), "http://"+suite.Client+"@127.0.0.1:7002") //nolint:forbidigo // a command has no settings of its own but this
 	list, contentType, err := openList(flags.Arg(0))
 	if err != nil {
 		return err
 	}
 	defer list.Close()
-	report, err := sendList(ctx, *to, contentType, &progress{r: list, w: std.err, every: time.Second})
+	report, err := sendList(ctx, gateway, contentType, &progress{r: list, w: std.err, every: time.Second})
 	if err != nil {
+		if report.Results > 0 || report.Present > 0 || len(report.Rejected) > 0 {
+			fmt.Fprintln(std.err, "The import broke off; before that:")
+			printReport(std.err, report)
+		}
 		return err
 	}
 	if *asJSON {
@@ -66,18 +74,18 @@ func openList(name string) (list io.ReadCloser, contentType string, err error) {
 // sendList posts list to the gateway at base.
 func sendList(ctx context.Context, base, contentType string, list io.Reader) (restapi.ImportReply, error) {
 	var report restapi.ImportReply
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(base, "/")+restapi.PathImport, list)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(base, "/")+restapi.PathImport, list) //nolint:gosec // the operator names the gateway
 	if err != nil {
-		return report, fmt.Errorf("--url: %w", err)
+		return report, fmt.Errorf("--url: %w", withoutURL(err))
 	}
 	req.Header.Set("Content-Type", contentType)
-	res, err := http.DefaultClient.Do(req)
+	res, err := http.DefaultClient.Do(req) //nolint:gosec // the operator names the gateway
 	if err != nil {
-		return report, fmt.Errorf("the otp-gateway does not answer (is it running, is --url right?): %w", err)
+		return report, fmt.Errorf("the otp-gateway does not answer (is it running, is --url right?): %w", withoutURL(err))
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return report, problemOf(res)
+		return problemOf(res)
 	}
 	if err := json.NewDecoder(res.Body).Decode(&report); err != nil {
 		return report, fmt.Errorf("read the report: %w", err)
@@ -85,12 +93,25 @@ func sendList(ctx context.Context, base, contentType string, list io.Reader) (re
 	return report, nil
 }
 
-func problemOf(res *http.Response) error {
-	var p restapi.Problem
-	if err := json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&p); err != nil || p.Title == "" {
-		return errors.New("the otp-gateway answered " + res.Status)
+// withoutURL drops the URL from an error, which holds the password.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
 	}
-	return fmt.Errorf("the otp-gateway answered %s: %s %s (%s)", res.Status, p.Title, p.Detail, p.Type)
+	return err
+}
+
+// problemOf returns what a refused import had done before, and why it was refused.
+func problemOf(res *http.Response) (restapi.ImportReply, error) {
+	var p restapi.Problem
+	if err := json.NewDecoder(res.Body).Decode(&p); err != nil || p.Title == "" {
+		return restapi.ImportReply{}, errors.New("the otp-gateway answered " + res.Status)
+	}
+	var report restapi.ImportReply
+	if p.Report != nil {
+		report = *p.Report
+	}
+	return report, fmt.Errorf("the otp-gateway answered %s: %s %s (%s)", res.Status, p.Title, p.Detail, p.Type)
 }
 
 func printReport(w io.Writer, r restapi.ImportReply) {

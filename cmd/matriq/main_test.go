@@ -33,6 +33,7 @@ func TestRun_TeachesItsUse(t *testing.T) {
 		"import without file":   {"import", 2, "Usage: matriq import"},
 		"import missing file":   {"import /no/such/file.csv", 1, "no such file"},
 		"import of a bad URL":   {"import --url :// ../../cmd/matriq/sample.csv", 1, "--url"},
+		"import hides password": {"import --url http://u:s3cr%zz@x ../../cmd/matriq/sample.csv", 1, "invalid URL escape"},
 		"dlq without a word":    {"dlq", 2, "replay SERVICE ID|all"},
 		"dlq show without ID":   {"dlq show otp", 2, "show SERVICE ID"},
 		"dlq without a broker":  {"dlq ls", 1, "--amqp URL or set AMQP_URL"},

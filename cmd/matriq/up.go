@@ -177,6 +177,6 @@ const tryIt = `
 Or by REST, three lines to copy (each sample address registers once):
 
   curl -su demo:demo %[1]s/getotp -H 'Content-Type: application/json' -d '{"email":"%[4]s"}'
-  curl -su demo:demo %[1]s/authen -H 'Content-Type: application/json' -d '{"email":"%[4]s","otp":"'$(curl -s '%[2]s/api/messages?to=%[4]s' | grep -oE '[0-9]{6}' | head -1)'"}'
+  curl -su demo:demo %[1]s/authen -H 'Content-Type: application/json' -d '{"email":"%[4]s","otp":"'$(curl -s '%[2]s/api/messages?to=%[4]s' | grep -oE 'code: [0-9]{6}' | head -1 | cut -c7-)'"}'
   curl -su demo:demo %[3]s/register -H 'Content-Type: application/json' -d '{"firstname":"Malee","lastname":"Jaidee","email":"%[4]s"}'
 `

@@ -12,7 +12,7 @@ import (
 // Config are the settings that all gateways have.
 type Config struct {
 	Clients        Clients          `env:"API_CLIENTS,required" secret:"true" desc:"REST clients as name:password:scope+scope, several by comma or newline; passwords of 12 characters or more; scopes are otp, register and import"`
-	TrustedProxies clientip.Trusted `env:"TRUSTED_PROXIES" desc:"networks whose X-Forwarded-For is believed, by comma; empty: none"`
+	TrustedProxies clientip.Trusted `env:"TRUSTED_PROXIES" desc:"networks whose X-Forwarded-For is believed, by comma; the pages' own must be there, or all their visitors count as one source; empty: none"`
 	AllowedHosts   Hosts            `env:"ALLOWED_HOSTS" desc:"names a request's Host may have, by comma; empty: any, which is safe for an API that asks every caller for a credential"`
 	MaxBody        int64            `env:"MAX_BODY_BYTES" envDefault:"4096" desc:"greatest JSON body"`
 

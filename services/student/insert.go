@@ -76,7 +76,7 @@ func (s *Service) insertUnderKey(ctx context.Context, key string, req studentapi
 	return id, err
 }
 
-// hashOf identifies a request as the client typed it.
+// hashOf identifies a request as the gateway hands it on.
 func hashOf(req studentapi.InsertRequest) ([32]byte, error) {
 	body, err := json.Marshal(req)
 	if err != nil {

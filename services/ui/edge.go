@@ -1,17 +1,13 @@
 package ui
 
 import (
-	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-
-	"matriq/pkg/rpc"
 )
 
 // policy lets a page load this site's own stylesheet, script and pictures, send
@@ -24,20 +20,10 @@ func traced(next http.Handler) http.Handler {
 	return otelhttp.NewHandler(next, "ui", otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
 }
 
-var saneID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-// identify says who asks, who answers, and what the answer may do.
+// identify says who answers, and what the answer may do.
 func (u *UI) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		meta := rpc.Meta{RequestID: r.Header.Get("X-Request-ID")}
-		if !saneID.MatchString(meta.RequestID) {
-			meta.RequestID = rand.Text()
-		}
-		if addr := u.cfg.TrustedProxies.Of(r); addr.IsValid() {
-			meta.ClientIP = addr.String()
-		}
 		h := w.Header()
-		h.Set("X-Request-ID", meta.RequestID)
 		h.Set("X-Served-By", u.instance)
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -46,7 +32,7 @@ func (u *UI) identify(next http.Handler) http.Handler {
 		if u.cfg.secure() {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		next.ServeHTTP(w, r.WithContext(rpc.WithMeta(r.Context(), meta)))
+		next.ServeHTTP(w, r)
 	})
 }
 

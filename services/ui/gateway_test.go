@@ -14,14 +14,14 @@ func TestWhoIsForwarded(t *testing.T) {
 	s := newSite(t, map[string]string{"TRUSTED_PROXIES": "192.0.2.0/24"})
 	b := s.browser(t) // httptest's peer is 192.0.2.1
 	b.header["X-Forwarded-For"] = "198.51.100.9, 203.0.113.7"
-	b.header["X-Request-ID"] = "req-1"
+	b.header["X-Request-ID"] = "request-1"
 	b.toDone(somchai)
 	for _, path := range []string{restapi.PathGetOTP, restapi.PathAuthen, restapi.PathRegister, restapi.PathRegister + "/69000001"} {
 		for _, r := range s.gateways.requests(path) {
 			if got := r.header.Get("X-Forwarded-For"); got != "203.0.113.7" {
 				t.Errorf("%s: X-Forwarded-For is %q", path, got)
 			}
-			if got := r.header.Get("X-Request-ID"); got != "req-1" {
+			if got := r.header.Get("X-Request-ID"); got != "request-1" {
 				t.Errorf("%s: X-Request-ID is %q", path, got)
 			}
 		}
@@ -32,6 +32,11 @@ func TestWhoIsForwarded(t *testing.T) {
 	b.header["X-Request-ID"] = "bad id\x01"
 	if got := b.get("/nope").Header.Get("X-Request-ID"); got == "" || strings.Contains(got, "bad") {
 		t.Errorf("a request goes by %q", got)
+	}
+	stranger := newSite(t, nil).browser(t)
+	stranger.header["X-Request-ID"] = "chosen-by-me"
+	if got := stranger.get("/").Header.Get("X-Request-ID"); got == "" || got == "chosen-by-me" {
+		t.Errorf("a stranger's request goes by %q", got)
 	}
 }
 

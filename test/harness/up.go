@@ -17,6 +17,7 @@ type Up struct {
 	*Process
 	// UI, OTP and Register are URLs, read from what it printed.
 	UI, OTP, Register string
+	admin             string
 	// Inbox is empty when a real mail server is used.
 	Inbox
 	// Started is how long it took from the start of the process until it had
@@ -55,6 +56,7 @@ func StartUpBinary(t *testing.T, binary, dir string, flags ...string) *Up {
 	}
 	u.Started = time.Since(begin)
 	u.UI, u.OTP, u.Register = u.url(t, "pages"), u.url(t, "otp-gateway"), u.url(t, "register-gateway")
+	u.admin = u.url(t, "health")
 	if inbox := urlAfter("inbox").FindStringSubmatch(u.Log()); inbox != nil {
 		u.Inbox = Inbox(inbox[1])
 	}
@@ -64,6 +66,9 @@ func StartUpBinary(t *testing.T, binary, dir string, flags ...string) *Up {
 func urlAfter(what string) *regexp.Regexp {
 	return regexp.MustCompile(`(?m)^  ` + what + ` +(http://[0-9.:]+)`)
 }
+
+// Admin is the URL of health and metrics.
+func (u *Up) Admin() string { return u.admin }
 
 func (u *Up) url(t *testing.T, what string) string {
 	t.Helper()

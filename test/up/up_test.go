@@ -4,6 +4,7 @@ package up_test
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,23 @@ func TestUp_JourneyByREST(t *testing.T) {
 		g.WaitProgress(t, g.RegisterStudent(t, "มาลี", "ใจดี", who))
 		if mails := u.Mails(t, who); len(mails) != 2 {
 			t.Errorf("%d mails to %s, want 2", len(mails), who)
+		}
+	}
+}
+
+// One page has the metrics of all seven services.
+func TestUp_Metrics(t *testing.T) {
+	t.Parallel()
+	u := harness.StartUp(t, t.TempDir())
+	register(t, u, "malee@example.ac.th", "en")
+	answer := u.Gateways().Get(t, u.Admin()+"/metrics")
+	for _, want := range []string{
+		`matriq_funnel_total{service="otp",step="proved"} 1`,
+		`matriq_funnel_total{service="student",step="registered"} 1`,
+		`service="ui"`, `service="email"`, `service="enroll"`, `service="otp-gateway"`, `service="register-gateway"`,
+	} {
+		if answer.Status != http.StatusOK || !strings.Contains(string(answer.Body), want) {
+			t.Errorf("metrics are %d and lack %s", answer.Status, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -34,6 +35,16 @@ func createDatabase(ctx context.Context, dsn string) error {
 		return fmt.Errorf("--mysql: database %s: %w", name, err)
 	}
 	return nil
+}
+
+// makePrivate makes an empty file that its owner alone may read, if it is missing:
+// SQLite would let everybody.
+func makePrivate(file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the data folder is the caller's
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // exec runs one statement on a connection of its own.

@@ -234,7 +234,8 @@ func (s *suite) keep(ctx context.Context, conn *rpc.Conn) *rpc.Conn {
 // dsn returns the setting of the database with the given suffix.
 func (s *suite) dsn(suffix string) (string, error) {
 	if s.cfg.Servers.MySQL == "" {
-		return "sqlite:" + filepath.Join(s.cfg.Data, "matriq"+suffix+".db"), nil
+		file := filepath.Join(s.cfg.Data, "matriq"+suffix+".db")
+		return "sqlite:" + file, makePrivate(file)
 	}
 	cfg, err := mysql.ParseDSN(s.cfg.Servers.MySQL)
 	if err != nil || cfg.DBName == "" {

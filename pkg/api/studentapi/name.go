@@ -58,9 +58,10 @@ func punctuation(r rune) bool {
 }
 
 // link is what mail programs turn into a link without a scheme: www. at the
-// beginning of a word, or a dot between a label and a top-level domain. Initials
+// beginning of a word, a dot between a label and what may be a top-level domain,
+// or one letter before a well-known one. Initials
 // (J.R.) and Thai titles (ดร.สมชาย) are none.
-var link = regexp.MustCompile(`(?i)(^|[^\pL\pM])www\.|[\pL\pM-]{2,}\.([a-z]{2,}|ไทย)($|[^\pL\pM])`)
+var link = regexp.MustCompile(`(?i)(^|[^\pL\pM])www\.|[\pL\pM-]{2,}\.([a-z]{2,}|ไทย)($|[^\pL\pM])|[\pL\pM-]\.(com|net|org|co|io|me|th|in\.th)($|[^\pL\pM])`)
 
 type nameError string
 

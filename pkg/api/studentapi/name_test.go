@@ -51,6 +51,7 @@ func TestName_Refuses(t *testing.T) {
 		"www":              "www.x",
 		"WWW":              "Anna WWW.x",
 		"domain":           "evil.com",
+		"short domain":     "x.com",
 		"domain in a word": "visit evil-site.example now",
 		"Thai domain":      "ตัวอย่าง.ไทย",
 		"emoji":            "Anna 🎓",
