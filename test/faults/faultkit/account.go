@@ -110,7 +110,7 @@ func (l *Ledger) Balanced(tb testing.TB) bool {
 // nobody asked for, nobody told a no for a yes, no reply in the wrong hands.
 func (l *Ledger) check(tb testing.TB) {
 	tb.Helper()
-	a, err := l.Account(context.Background())
+	a, err := l.Account(context.WithoutCancel(tb.Context()))
 	if err != nil {
 		tb.Fatal(err)
 	}

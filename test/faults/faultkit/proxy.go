@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -139,7 +140,7 @@ func (p *Proxy) Conns() int {
 func (p *Proxy) Exceptions() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]string(nil), p.exceptions...)
+	return slices.Clone(p.exceptions)
 }
 
 func (p *Proxy) each(do func(*pair)) {
