@@ -164,6 +164,10 @@
 // lost, all its calls are connection_lost, and the next connection has another
 // KEY.
 //
+// A connection that is open for one side alone is lost after 5 s without a
+// confirm and without an answer to a basic.qos, which changes nothing; one on
+// which nothing is written is asked every 10 s.
+//
 // A server takes up to its prefetch (16) unsettled messages from each queue. It
 // acks a request unread when its deadline has passed. Else it runs the handler,
 // publishes the reply if there is a reply_to, again after a lost connection

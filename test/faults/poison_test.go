@@ -94,7 +94,7 @@ func publishPoison(t *testing.T, url string) {
 func superviseUntil(t *testing.T, r replica, done func() bool) int {
 	t.Helper()
 	p, lives := r.spawn(t), 1
-	faultkit.Eventually(t, "all good messages are done and all poison is parked", 2*time.Minute, func() bool {
+	faultkit.Eventually(t, "all good messages are done and all poison is parked", 4*time.Minute, func() bool {
 		if p.Ended() {
 			p, lives = r.spawn(t), lives+1
 		}
