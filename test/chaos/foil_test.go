@@ -23,9 +23,9 @@ const (
 // enrolments when its processes and the broker are.
 func TestFoil_Loses(t *testing.T) { //nolint:paralleltest // the machine is full
 	total := map[string]int{}
-	for range foilTries {
+	for range foilTries { //nolint:paralleltest // one after the other
 		seed := seeds(t)[0]
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { //nolint:paralleltest // one after the other
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Logf("the seed is %d: run it again with CHAOS_SEED=%d", seed, seed)
 			for what, n := range foilRun(t, seed) {
 				total[what] += n

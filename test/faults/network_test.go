@@ -39,13 +39,13 @@ func TestNetwork_HalfOpen(t *testing.T) { //nolint:paralleltest // it looks at t
 	}}))
 	caller := k.Connect("caller")
 	both := []faultkit.Direction{faultkit.FromClient, faultkit.FromBroker}
-	for name, strike := range map[string]func(){
+	for name, strike := range map[string]func(){ //nolint:paralleltest // one fault at a time
 		"nothing reaches the broker": func() { k.Proxy.Stall(faultkit.FromClient) },
 		"nothing leaves the broker":  func() { k.Proxy.Stall(faultkit.FromBroker) },
 		"nothing passes":             func() { k.Proxy.Stall(both...) },
 		"the flow is forgotten":      func() { k.Proxy.Drop(both...) },
 	} {
-		t.Run("idle, "+name, func(t *testing.T) { //nolint:paralleltest // one fault at a time
+		t.Run("idle, "+name, func(t *testing.T) {
 			outcome := make(chan error, 1)
 			go func() {
 				_, err := k.Ledger.Touch(t.Context(), caller, "held "+name)
@@ -64,7 +64,7 @@ func TestNetwork_HalfOpen(t *testing.T) { //nolint:paralleltest // it looks at t
 			t.Logf("the caller noticed after %v, the worker after %v", told, time.Since(struck))
 			checkTraffic(t, k, caller, "idle, "+name)
 		})
-		t.Run("writing, "+name, func(t *testing.T) { //nolint:paralleltest // one fault at a time
+		t.Run("writing, "+name, func(t *testing.T) {
 			strike()
 			struck := time.Now()
 			recorded := make(chan error, 1)

@@ -38,7 +38,7 @@ func (k *Kit) Serve(routes []rpc.Route, change ...func(*rpc.Options)) *Peer {
 	p := k.dial("worker", change)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(k.tb.Context()))
 	p.stop, p.served = cancel, make(chan error, 1)
-	go func() { p.served <- p.Conn.Serve(ctx, routes...) }()
+	go func() { p.served <- p.Serve(ctx, routes...) }()
 	Eventually(k.tb, "the worker serves", startPatience, func() bool { return p.Serving() == nil })
 	return p
 }
