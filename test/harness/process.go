@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -171,17 +170,6 @@ func Poll(ctx context.Context, yes func() bool) error {
 		}
 	}
 	return nil
-}
-
-// FreeAddr returns a loopback address that nobody listens on.
-func FreeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // build compiles each package once for a test program.
