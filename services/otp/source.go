@@ -1,9 +1,9 @@
 package otp
 
 import (
-	"fmt"
 	"net/netip"
-	"strings"
+
+	"matriq/pkg/clientip"
 )
 
 // Sources are counted by the network that one customer has.
@@ -14,34 +14,11 @@ const (
 
 // networks are those whose requests are not counted by source, such as a
 // campus behind one address.
-type networks []netip.Prefix
+type networks struct{ allowed clientip.Trusted }
 
 func parseNetworks(list string) (networks, error) {
-	var all networks
-	for entry := range strings.SplitSeq(list, ",") {
-		entry = strings.TrimSpace(entry)
-		if entry == "" {
-			continue
-		}
-		network, err := parseNetwork(entry)
-		if err != nil {
-			return nil, fmt.Errorf("%q is neither a network nor an address", entry)
-		}
-		all = append(all, network)
-	}
-	return all, nil
-}
-
-func parseNetwork(entry string) (netip.Prefix, error) {
-	if !strings.Contains(entry, "/") {
-		ip, err := netip.ParseAddr(entry)
-		if err != nil {
-			return netip.Prefix{}, err
-		}
-		return ip.Unmap().Prefix(ip.Unmap().BitLen())
-	}
-	network, err := netip.ParsePrefix(entry)
-	return network.Masked(), err
+	allowed, err := clientip.Parse(list)
+	return networks{allowed: allowed}, err
 }
 
 // source returns the network that clientIP is counted under, or "" when it is
@@ -52,10 +29,8 @@ func (n networks) source(clientIP string) string {
 		return ""
 	}
 	ip = ip.Unmap().WithZone("")
-	for _, allowed := range n {
-		if allowed.Contains(ip) {
-			return ""
-		}
+	if n.allowed.Contains(ip) {
+		return ""
 	}
 	bits := bitsIPv6
 	if ip.Is4() {

@@ -42,19 +42,11 @@ type Suite struct {
 	binaries map[string]string // instead of the service's own
 }
 
-// Option changes a suite before it starts.
-type Option func(*Suite)
-
-// WithBinary runs the main package pkg in place of a service's own.
-func WithBinary(service, pkg string) Option {
-	return func(s *Suite) { s.binaries[service] = pkg }
-}
-
 // Start runs each service in the given number of replicas and returns when all
 // are ready.
-func Start(t *testing.T, replicas int, options ...Option) *Suite {
+func Start(t *testing.T, replicas int) *Suite {
 	t.Helper()
-	s := newSuite(t, options)
+	s := newSuite(t)
 	for _, service := range Services {
 		for range replicas {
 			s.launch(service)
@@ -68,15 +60,12 @@ func Start(t *testing.T, replicas int, options ...Option) *Suite {
 	return s
 }
 
-func newSuite(t *testing.T, options []Option) *Suite {
+func newSuite(t *testing.T) *Suite {
 	t.Helper()
 	s := &Suite{
 		t: t, UI: NewEdge(t), OTPGateway: NewEdge(t), RegisterGateway: NewEdge(t),
 		AMQPURL: testenv.AMQP(t), StudentDSN: testenv.MariaDB(t), EnrollDSN: testenv.MariaDB(t),
 		replicas: map[string][]*Process{}, binaries: map[string]string{},
-	}
-	for _, o := range options {
-		o(s)
 	}
 	s.Mail, s.MailAddr = StartMail(t)
 	login := ClientName + ":" + ClientPassword
@@ -169,9 +158,6 @@ func (s *Suite) route(service string) {
 	}
 	edge.Set(addrs...)
 }
-
-// Replicas returns the running processes of a service.
-func (s *Suite) Replicas(service string) []*Process { return s.replicas[service] }
 
 // Use makes later replicas of service run the main package pkg; "" is the
 // service's own again.
