@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,9 +34,11 @@ type HTTPOptions struct {
 // request within 30 s, its answer within 60 s; a handler that needs longer says
 // so with [http.ResponseController].
 //
-// When ctx ends it closes connections as they fall idle, serves DRAIN_DELAY
-// more, because an edge may not know of the stop yet, and gives the requests
-// under way 10 s to finish. Requests do not see ctx end; those that are still
+// When ctx ends it serves DRAIN_DELAY more, because an edge may not know of the
+// stop yet, and with each answer asks for the connection to be closed. Those
+// that are idle stay open meanwhile: a request may be on its way on one. A client
+// that lets go of what is idle for less than DRAIN_DELAY loses none. Then the
+// requests under way have 10 s to finish. Requests do not see ctx end; those that are still
 // running after that do.
 func (e Env) HTTP(addr string, h http.Handler, o HTTPOptions) Part {
 	return func(ctx context.Context) error {
@@ -45,7 +48,8 @@ func (e Env) HTTP(addr string, h http.Handler, o HTTPOptions) Part {
 		}
 		requests, abandon := context.WithCancel(context.WithoutCancel(ctx))
 		defer abandon()
-		server := e.server(requests, h)
+		var leaving atomic.Bool
+		server := e.server(requests, untilLeaving(&leaving, h))
 		var unused unusedConns
 		server.ConnState = unused.note
 		failed := make(chan error, 1)
@@ -55,6 +59,7 @@ func (e Env) HTTP(addr string, h http.Handler, o HTTPOptions) Part {
 		case err := <-failed:
 			return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
 		case <-ctx.Done():
+			leaving.Store(true)
 			return drain(requests, server, &unused, e.drainDelay(o))
 		}
 	}
@@ -71,6 +76,16 @@ func (e Env) server(requests context.Context, h http.Handler) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(e.Log.Handler(), slog.LevelWarn),
 	}
+}
+
+// untilLeaving keeps connections open until the server is leaving.
+func untilLeaving(leaving *atomic.Bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (e Env) drainDelay(o HTTPOptions) time.Duration {
@@ -96,7 +111,6 @@ func listen(ctx context.Context, addr string, opened net.Listener) (net.Listener
 
 // drain stops server in the order that loses no request.
 func drain(requests context.Context, server *http.Server, unused *unusedConns, delay time.Duration) error {
-	server.SetKeepAlivesEnabled(false)
 	wait := time.NewTimer(delay)
 	defer wait.Stop()
 	<-wait.C

@@ -1,18 +1,23 @@
 package service_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"matriq/pkg/service"
 )
@@ -120,6 +125,38 @@ func TestEnv_HTTP_ServesWhileTheEdgeLearns(t *testing.T) {
 	}
 }
 
+// A request that was on its way on an idle connection when the stop began is
+// answered.
+func TestEnv_HTTP_KeepsIdleConnectionsWhileDraining(t *testing.T) {
+	t.Parallel()
+	s := serve(t, newEnv(map[string]string{"DRAIN_DELAY": "2s"}), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), service.HTTPOptions{})
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answers := bufio.NewReader(conn)
+	post := func() *http.Response {
+		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: ui\r\nContent-Length: 0\r\n\r\n") // the answer tells
+		answer, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatalf("no answer on the connection: %v", err)
+		}
+		_ = answer.Body.Close()
+		return answer
+	}
+	if post().Close {
+		t.Fatal("the connection is to be closed before the stop")
+	}
+	s.stop()
+	for closing := false; !closing; {
+		closing = closes(t, s.url)
+	}
+	if !post().Close {
+		t.Error("the connection is to stay open while the server leaves")
+	}
+}
+
 // closes tells whether the server asks for the connection to be closed.
 func closes(t *testing.T, url string) bool {
 	t.Helper()
@@ -184,6 +221,33 @@ func TestAdminHandler(t *testing.T) {
 				t.Errorf("answer = %d %s, want %d %s", w.Code, w.Body, tc.status, tc.body)
 			}
 		})
+	}
+}
+
+// A check that fails is told by the metrics, and so is one that passes again.
+func TestObserveChecks(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	env := newEnv(nil)
+	err := service.ObserveChecks(env.Metrics, service.Check{Name: "redis", Ready: func(context.Context) error {
+		if down.Load() {
+			return errors.New("connection refused")
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, up := range []int{1, 0, 1} {
+		down.Store(up == 0)
+		want := fmt.Sprintf(`
+# HELP matriq_ready 1 when the check passes: what /readyz tells.
+# TYPE matriq_ready gauge
+matriq_ready{check="redis"} %d
+`, up)
+		if err := testutil.GatherAndCompare(env.Metrics, strings.NewReader(want), "matriq_ready"); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
