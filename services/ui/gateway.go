@@ -21,9 +21,11 @@ import (
 
 const (
 	maxReply     = 64 << 10
-	dialTimeout  = 2 * time.Second
-	idleTimeout  = 30 * time.Second
+	tlsTimeout   = 2 * time.Second
 	maxIdleConns = 256 // for each gateway: a rush must not spend its time on handshakes
+	// idleTimeout is shorter than a gateway's DRAIN_DELAY, so that no request is
+	// sent on a connection that a gateway is closing because it leaves.
+	idleTimeout = 2 * time.Second
 )
 
 // Gateways is the REST client of both gateways. A gateway that is being replaced
@@ -61,17 +63,20 @@ func NewGateways(cfg Config) (*Gateways, error) {
 }
 
 func newHTTPClient() *http.Client {
-	transport := &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: idleTimeout}).DialContext,
-		TLSHandshakeTimeout: dialTimeout,
+	return &http.Client{
+		Transport: otelhttp.NewTransport(newTransport(dial)),
+		// The gateways never redirect; who does is not one of them.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		DialContext:         dial,
+		TLSHandshakeTimeout: tlsTimeout,
 		MaxIdleConnsPerHost: maxIdleConns,
 		IdleConnTimeout:     idleTimeout,
 		ForceAttemptHTTP2:   true,
-	}
-	return &http.Client{
-		Transport: otelhttp.NewTransport(transport),
-		// The gateways never redirect; who does is not one of them.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
