@@ -9,6 +9,8 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"matriq/pkg/redisconn"
 )
@@ -135,4 +137,32 @@ func newSentinel(t *testing.T, master, addr string) string {
 		}
 	}
 	return s.Addr().String()
+}
+
+func TestObserve(t *testing.T) {
+	t.Parallel()
+	client, err := redisconn.Open("redis://" + miniredis.RunT(t).Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	metrics := prometheus.NewRegistry()
+	if err := redisconn.Observe(client, metrics); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+# HELP matriq_redis_pool_connections Connections to Redis, by whether a command has them.
+# TYPE matriq_redis_pool_connections gauge
+matriq_redis_pool_connections{state="idle"} 1
+matriq_redis_pool_connections{state="used"} 0
+# HELP matriq_redis_pool_timeouts_total Commands that failed because no connection was free in time.
+# TYPE matriq_redis_pool_timeouts_total counter
+matriq_redis_pool_timeouts_total 0
+`
+	if err := testutil.GatherAndCompare(metrics, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
 }

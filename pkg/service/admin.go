@@ -29,7 +29,7 @@ type Check struct {
 //	/healthz   200 while the process serves
 //	/readyz    200 when every check passes, else 503; JSON with each check's
 //	           error. From the moment it is asked to stop: 503
-//	/metrics   Prometheus
+//	/metrics   Prometheus; the checks are in it too, as matriq_ready
 //
 // and with PPROF=true /debug/pprof. It has no access control: the port belongs
 // on an inner network.
@@ -41,6 +41,9 @@ func (e Env) Admin(addr string, checks ...Check) Part {
 			}
 			return nil
 		}}}, checks...)
+		if err := ObserveChecks(e.Metrics, checks...); err != nil {
+			return err
+		}
 		mux := AdminHandler(e.Metrics, checks...)
 		if e.common.Pprof {
 			mux = withPprof(mux)

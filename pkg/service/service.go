@@ -83,6 +83,7 @@ func (p Program) run(ctx context.Context, vars map[string]string, stderr io.Writ
 	env.Metrics.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newBuildInfo(env.Version),
 	)
 	err := p.traced(ctx, env)
 	if faults, ok := errors.AsType[Faults](err); ok {

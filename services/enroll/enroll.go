@@ -25,6 +25,7 @@ import (
 	"matriq/pkg/api/studentapi"
 	"matriq/pkg/rpc"
 	"matriq/pkg/service"
+	"matriq/pkg/sqldb"
 )
 
 // Store keeps the enrolments. [SQLStore] is the one that is deployed; a test may
@@ -67,6 +68,14 @@ func New(store Store, log *slog.Logger, metrics prometheus.Registerer) (*Service
 		return nil, err
 	}
 	return &Service{store: store, log: log, counts: counts}, nil
+}
+
+// NewOnSQL returns the service as it is deployed: with an [SQLStore] in db.
+func NewOnSQL(db *sqldb.DB, cfg Config, env service.Env) (*Service, error) {
+	if err := db.Observe("enroll", env.Metrics); err != nil {
+		return nil, err
+	}
+	return New(NewSQLStore(db, cfg.Inbox, env.Log), env.Log, env.Metrics)
 }
 
 // Routes lists what the service serves. Its events go to events.

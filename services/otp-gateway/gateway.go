@@ -27,15 +27,16 @@ type Bus interface {
 
 // Gateway is the REST surface of otp.
 type Gateway struct {
-	bus Bus
-	cfg Config
-	log *slog.Logger
-	api *rest.API
+	bus    Bus
+	cfg    Config
+	log    *slog.Logger
+	counts counts
+	api    *rest.API
 }
 
 // New returns a gateway that reaches the workers by bus.
 func New(bus Bus, cfg Config, env service.Env) *Gateway {
-	g := &Gateway{bus: bus, cfg: cfg, log: env.Log, api: rest.New(rest.About{
+	g := &Gateway{bus: bus, cfg: cfg, log: env.Log, counts: newCounts(env.Metrics), api: rest.New(rest.About{
 		Title:       "Matriq: one-time codes",
 		Description: "Lists eligible addresses, mails one-time codes to them, and checks the codes.",
 	}, cfg.REST, env)}

@@ -39,6 +39,7 @@ func (g *Gateway) importList(r *http.Request, mediaType string) (restapi.ImportR
 	im := &importing{bus: g.bus, maxRejected: g.cfg.MaxRejected}
 	err := im.run(r.Context(), list)
 	report := im.report()
+	g.counts.add(report)
 	if err != nil {
 		told := *rest.AsError(err)
 		told.Report = &report

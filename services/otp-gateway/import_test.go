@@ -14,6 +14,8 @@ import (
 	"testing/iotest"
 	"testing/synctest"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"matriq/pkg/api/otpapi"
 	"matriq/pkg/api/restapi"
 	"matriq/pkg/rest/resttest"
@@ -44,6 +46,24 @@ func importAll(args []json.RawMessage) (any, error) {
 func importDesk(t *testing.T, settings ...string) *desk {
 	t.Helper()
 	return newDesk(t, resttest.Answers{"otp.create_email_list": importAll}, settings...)
+}
+
+// A list that stopped half-way counts as far as it came.
+func TestImport_CountsRows(t *testing.T) {
+	t.Parallel()
+	d := importDesk(t, "MAX_IMPORT_REJECTED=1")
+	d.post(t, restapi.PathImport, jsonType, `{"emails":["a@x.th","old@x.th",7]}`)
+	d.post(t, restapi.PathImport, "text/csv", "email\n\"\n\"\nb@x.th\n")
+	want := `
+# HELP matriq_import_rows_total Rows of imported lists, by what became of them.
+# TYPE matriq_import_rows_total counter
+matriq_import_rows_total{result="added"} 1
+matriq_import_rows_total{result="present"} 1
+matriq_import_rows_total{result="rejected"} 3
+`
+	if err := testutil.GatherAndCompare(d.metrics, strings.NewReader(want), "matriq_import_rows_total"); err != nil {
+		t.Error(err)
+	}
 }
 
 // Every good row is listed, every bad one is reported with its number, and

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"matriq/pkg/api/restapi"
 	"matriq/pkg/rest/resttest"
 	"matriq/pkg/service"
@@ -17,8 +19,9 @@ import (
 // desk is a gateway on a bus.
 type desk struct {
 	http.Handler
-	bus *resttest.Bus
-	log *bytes.Buffer
+	bus     *resttest.Bus
+	log     *bytes.Buffer
+	metrics *prometheus.Registry
 }
 
 const apiClients = "ui:correct horse battery:otp,loader:load my list please:import"
@@ -36,6 +39,7 @@ func newDesk(t *testing.T, answer resttest.Answers, settings ...string) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.metrics = env.Metrics
 	d.Handler = otpgateway.New(d.bus, cfg, env).Handler()
 	return d
 }

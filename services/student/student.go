@@ -64,6 +64,9 @@ func New(store Store, relay Relay, log *slog.Logger, metrics prometheus.Register
 // NewOnSQL returns the service as it is deployed: with an [SQLStore] and an
 // outbox in db.
 func NewOnSQL(db *sqldb.DB, cfg Config, env service.Env) (*Service, error) {
+	if err := db.Observe("student", env.Metrics); err != nil {
+		return nil, err
+	}
 	box := outbox.New(db, outbox.Options{Log: env.Log, Metrics: env.Metrics, Resend: cfg.Resend})
 	return New(NewSQLStore(db, box, cfg.Keep, env.Log), box, env.Log, env.Metrics)
 }

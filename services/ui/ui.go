@@ -25,10 +25,10 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"matriq/pkg/service"
+	"matriq/pkg/service/httpd"
 )
 
 // UI is the pages. It is safe for concurrent use.
@@ -42,7 +42,7 @@ type UI struct {
 	assets   assets
 	voices   map[lang]*voice
 	front    front
-	seconds  *prometheus.HistogramVec
+	measure  httpd.Middleware
 	csrf     *http.CrossOriginProtection
 }
 
@@ -56,9 +56,7 @@ func New(client redis.UniversalClient, gateways *Gateways, cfg Config, env servi
 	u := &UI{
 		cfg: cfg, log: env.Log, instance: env.Instance,
 		redis: client, sessions: newSessions(store, cfg), gateways: gateways,
-	}
-	if u.seconds, err = newSeconds(env.Metrics); err != nil {
-		return nil, err
+		measure: httpd.Measure(env.Name, env.Metrics),
 	}
 	if u.assets, err = readAssets(); err != nil {
 		return nil, err

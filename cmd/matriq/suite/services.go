@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 
@@ -30,10 +31,13 @@ func (s *suite) addWorker(name string, w worker, conn *rpc.Conn) {
 }
 
 // openClient returns a client of Redis that is closed with the suite.
-func (s *suite) openClient(url string) (redis.UniversalClient, error) {
+func (s *suite) openClient(url string, env service.Env) (redis.UniversalClient, error) {
 	client, err := redisconn.Open(url)
 	if err != nil {
 		return nil, err
+	}
+	if err := redisconn.Observe(client, env.Metrics); err != nil {
+		return nil, errors.Join(err, client.Close())
 	}
 	s.closers = append(s.closers, func() { _ = client.Close() })
 	return client, nil
@@ -45,7 +49,7 @@ func (s *suite) openOTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := s.openClient(cfg.RedisURL)
+	client, err := s.openClient(cfg.RedisURL, env)
 	if err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func (s *suite) openEmail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := s.openClient(cfg.RedisURL)
+	client, err := s.openClient(cfg.RedisURL, env)
 	if err != nil {
 		return err
 	}
@@ -114,7 +118,7 @@ func (s *suite) openEnroll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	svc, err := enroll.New(enroll.NewSQLStore(db, cfg.Inbox, env.Log), env.Log, env.Metrics)
+	svc, err := enroll.NewOnSQL(db, cfg, env)
 	if err != nil {
 		return err
 	}
@@ -189,7 +193,7 @@ func (s *suite) openUI(context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := s.openClient(cfg.RedisURL)
+	client, err := s.openClient(cfg.RedisURL, env)
 	if err != nil {
 		return err
 	}

@@ -247,6 +247,9 @@ func (s *suite) dsn(suffix string) (string, error) {
 
 // admin serves health and the metrics of all services.
 func (s *suite) admin() service.Part {
+	if err := service.ObserveChecks(s.env.Metrics, s.checks...); err != nil {
+		return func(context.Context) error { return err }
+	}
 	all := append(prometheus.Gatherers{labelled("matriq", s.env.Metrics)}, s.metrics...)
 	return s.env.HTTP("", service.AdminHandler(all, s.checks...), serveOn(s.cfg.Admin))
 }

@@ -19,6 +19,7 @@ type metrics struct {
 	oldest  prometheus.Gauge
 	sends   prometheus.Counter
 	resends prometheus.Counter
+	done    *prometheus.HistogramVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -35,9 +36,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		resends: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "matriq_outbox_resends_total", Help: "Casts sent again because no event closed them.",
 		}),
+		done: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "matriq_outbox_done_seconds",
+			Help:    "From the commit that made a cast necessary until its receiver had done it, by target.",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600},
+		}, []string{"target"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.open, m.oldest, m.sends, m.resends)
+		reg.MustRegister(m.open, m.oldest, m.sends, m.resends, m.done)
 	}
 	return m
 }

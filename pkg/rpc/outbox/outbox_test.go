@@ -337,6 +337,9 @@ func TestRelay_SendsAgainUntilClosed(t *testing.T) {
 		if got := testutil.ToFloat64(gathered(t, reg, "matriq_outbox_resends_total")); got < 4 {
 			t.Errorf("%v resends counted, want 4 or more", got)
 		}
+		if n, _ := done(t, reg); n != 1 {
+			t.Errorf("%d casts counted as done, want 1", n)
+		}
 	})
 }
 
@@ -514,5 +517,28 @@ func TestMetrics_ShowWhatIsOpen(t *testing.T) {
 			return testutil.ToFloat64(gathered(t, reg, "matriq_outbox_open")) == 2 &&
 				testutil.ToFloat64(gathered(t, reg, "matriq_outbox_oldest_open_seconds")) >= 90
 		})
+		closeKey(t, db, box, "person/1/greeter.greet")
+		if n, seconds := done(t, reg); n != 1 || seconds < 90 || seconds > 120 {
+			t.Errorf("%d casts done after %v s in all, want 1 after 90 s and little more", n, seconds)
+		}
 	})
+}
+
+// done returns how many casts are counted as done, and after how long in all.
+func done(t *testing.T, reg *prometheus.Registry) (n uint64, seconds float64) {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "matriq_outbox_done_seconds" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			n += m.GetHistogram().GetSampleCount()
+			seconds += m.GetHistogram().GetSampleSum()
+		}
+	}
+	return n, seconds
 }

@@ -104,6 +104,29 @@ matriq_http_requests_total{method="GET",route="none",service="ui",status="404"} 
 	}
 }
 
+// The pages are on the standard library's mux.
+func TestMeasure_CountsByRoute(t *testing.T) {
+	t.Parallel()
+	mux, metrics := http.NewServeMux(), prometheus.NewRegistry()
+	mux.HandleFunc("/{$}", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/static/{file}", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/", http.NotFound)
+	handler := httpd.Measure("ui", metrics)(mux)
+	for _, path := range []string{"/", "/static/a.css", "/static/b.css", "/made/up/by/a/stranger"} {
+		handler.ServeHTTP(httptest.NewRecorder(), request(t, path))
+	}
+	want := `
+# HELP matriq_http_requests_total HTTP requests answered, by method, route and status.
+# TYPE matriq_http_requests_total counter
+matriq_http_requests_total{method="GET",route="/",service="ui",status="200"} 1
+matriq_http_requests_total{method="GET",route="/static/{file}",service="ui",status="200"} 2
+matriq_http_requests_total{method="GET",route="none",service="ui",status="404"} 1
+`
+	if err := testutil.GatherAndCompare(metrics, strings.NewReader(want), "matriq_http_requests_total"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestChain_MetaOfTheRequest(t *testing.T) {
 	t.Parallel()
 	const fromEdge = "edge-0123456789"

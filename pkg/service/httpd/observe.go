@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -24,6 +25,19 @@ const noRoute = "none"
 // never the path's values or the query.
 func Observe(service string, metrics prometheus.Registerer, log *slog.Logger) Middleware {
 	m := newRequestMetrics(service, metrics)
+	return observing(m, func(r *http.Request, seen observation) {
+		seen.log(r, log)
+		nameSpan(r, seen)
+	})
+}
+
+// Measure is [Observe] without the access log.
+func Measure(service string, metrics prometheus.Registerer) Middleware {
+	return observing(newRequestMetrics(service, metrics), nameSpan)
+}
+
+// observing counts each request in m and then hands it to done.
+func observing(m *requestMetrics, done func(*http.Request, observation)) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
@@ -36,8 +50,7 @@ func Observe(service string, metrics prometheus.Registerer, log *slog.Logger) Mi
 					bytes: answer.BytesWritten(), took: time.Since(start),
 				}
 				m.add(seen)
-				seen.log(r, log)
-				nameSpan(r, seen)
+				done(r, seen)
 			}()
 			next.ServeHTTP(answer, r)
 		})
@@ -76,10 +89,12 @@ func route(r *http.Request) string {
 			return pattern
 		}
 	}
-	if r.Pattern != "" {
-		return r.Pattern
+	switch r.Pattern {
+	case "", "/": // the standard library's way to catch all
+		return noRoute
+	default:
+		return strings.TrimSuffix(r.Pattern, "{$}")
 	}
-	return noRoute
 }
 
 // method bounds the label: HTTP lets a client make up its own.

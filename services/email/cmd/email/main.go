@@ -26,6 +26,9 @@ func run(ctx context.Context, env service.Env) error {
 	if err := errors.Join(redisErr, smtpErr, amqpErr); err != nil {
 		return err
 	}
+	if err := redisconn.Observe(client, env.Metrics); err != nil {
+		return err
+	}
 	defer sender.Close() //nolint:contextcheck // the farewell has a bound of its own
 	svc, err := email.New(sender, email.NewRedisLog(client, cfg.LogTTL), cfg.Rules, env.Log, env.Metrics)
 	if err != nil {

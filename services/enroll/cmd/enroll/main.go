@@ -28,7 +28,7 @@ func run(ctx context.Context, env service.Env) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	svc, err := enroll.New(enroll.NewSQLStore(db, cfg.Inbox, env.Log), env.Log, env.Metrics)
+	svc, err := enroll.NewOnSQL(db, cfg, env)
 	if err == nil {
 		err = env.Serve(ctx, env.Admin(cfg.AdminAddr, svc.Checks(conn)...), svc.Part(conn))
 	}

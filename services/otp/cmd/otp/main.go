@@ -24,6 +24,9 @@ func run(ctx context.Context, env service.Env) error {
 	if err != nil {
 		return err
 	}
+	if err := redisconn.Observe(client, env.Metrics); err != nil {
+		return err
+	}
 	conn, err := rpc.Dial(cfg.AMQPURL, env.RPC())
 	if err != nil {
 		return err

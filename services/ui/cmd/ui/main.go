@@ -23,6 +23,9 @@ func run(ctx context.Context, env service.Env) error {
 		return err
 	}
 	defer redis.Close()
+	if err := redisconn.Observe(redis, env.Metrics); err != nil {
+		return err
+	}
 	gateways, err := ui.NewGateways(cfg)
 	if err != nil {
 		return err
