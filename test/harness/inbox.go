@@ -16,20 +16,26 @@ type Inbox string
 // Mails returns what the inbox has for an address, newest first.
 func (i Inbox) Mails(t *testing.T, to string) []mailsink.Message {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, string(i)+"/api/messages?to="+url.QueryEscape(to), nil)
+	mails, err := i.Fetch(t.Context(), to)
 	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	var mails []mailsink.Message
-	if err := json.NewDecoder(res.Body).Decode(&mails); err != nil {
 		t.Fatal(err)
 	}
 	return mails
+}
+
+// Fetch is Mails outside a test.
+func (i Inbox) Fetch(ctx context.Context, to string) ([]mailsink.Message, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, string(i)+"/api/messages?to="+url.QueryEscape(to), nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var mails []mailsink.Message
+	return mails, json.NewDecoder(res.Body).Decode(&mails)
 }
 
 // WaitMail returns the newest mail to an address that fits, waiting for it.
@@ -57,5 +63,8 @@ func (i Inbox) WaitMail(t *testing.T, to string, fits func(mailsink.Message) boo
 func (i Inbox) Code(t *testing.T, to string) string {
 	t.Helper()
 	m := i.WaitMail(t, to, func(m mailsink.Message) bool { return codePattern.MatchString(m.Text) })
-	return codePattern.FindString(m.Text)
+	return FindCode(m)
 }
+
+// FindCode returns the code that a mail has, or "".
+func FindCode(m mailsink.Message) string { return codePattern.FindString(m.Text) }

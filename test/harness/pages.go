@@ -73,45 +73,15 @@ func (p *Person) do(t *testing.T, req *http.Request) *Page {
 // page that follows.
 func (p *Page) Submit(t *testing.T, fields map[string]string) *Page {
 	t.Helper()
-	for form := range p.root.Descendants() {
-		if form.Data != "form" || !hasAll(form, fields) {
-			continue
-		}
-		values := formValues(form)
-		for name, value := range fields {
-			values.Set(name, value)
-		}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL.ResolveReference(&url.URL{Path: attr(form, "action")}).String(), strings.NewReader(values.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Sec-Fetch-Site", "same-origin")
-		return p.person.do(t, req)
+	form, ok := FindForm(p.root, fields)
+	if !ok {
+		t.Fatalf("%s has no form with the fields %v:\n%s", p.URL, fields, p.Body)
 	}
-	t.Fatalf("%s has no form with the fields %v:\n%s", p.URL, fields, p.Body)
-	return nil
-}
-
-func hasAll(form *html.Node, fields map[string]string) bool {
-	values := formValues(form)
-	for name := range fields {
-		if !values.Has(name) {
-			return false
-		}
+	req, err := form.Request(t.Context(), p.URL)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return true
-}
-
-// formValues are the fields of a form as the page has them.
-func formValues(form *html.Node) url.Values {
-	values := url.Values{}
-	for n := range form.Descendants() {
-		if n.Data == "input" && attr(n, "name") != "" {
-			values.Set(attr(n, "name"), attr(n, "value"))
-		}
-	}
-	return values
+	return p.person.do(t, req)
 }
 
 // Has fails the test unless the page is at path and its text holds every part.
