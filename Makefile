@@ -4,7 +4,8 @@
 SHELL := /bin/sh
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS  := -X matriq/pkg/service.version=$(VERSION)
+COMMIT   := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+LDFLAGS  := -X matriq/pkg/service.version=$(VERSION) -X matriq/pkg/service.commit=$(COMMIT)
 LINTER   := .cache/golangci-lint
 FUZZTIME ?= 10s
 CHAOS_SEEDS ?= 3

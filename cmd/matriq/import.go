@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"matriq/cmd/matriq/suite"
 	"matriq/pkg/api/restapi"
 )
 
@@ -36,7 +35,10 @@ func importList(ctx context.Context, args []string, std stdio) error {
 		flags.Usage()
 		return errUsage
 	}
-	gateway := cmp.Or(*to, os.Getenv("OTP_URL"), "http://"+suite.Client+"@127.0.0.1:7002") //nolint:forbidigo // a command has no settings of its own but this
+	gateway := cmp.Or(*to, os.Getenv("OTP_URL"), localGateway) //nolint:forbidigo // a command has no settings of its own but this
+	if gateway == "" {
+		return errors.New("name the otp-gateway with --url URL or set OTP_URL")
+	}
 	list, contentType, err := openList(flags.Arg(0))
 	if err != nil {
 		return err

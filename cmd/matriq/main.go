@@ -23,13 +23,12 @@ type command struct {
 type stdio struct{ out, err io.Writer }
 
 func commands() []command {
-	return []command{
-		{"up", "run the whole registration in this process", up},
+	return append(suiteCommands(), []command{
 		{"import", "list addresses as eligible, from a CSV or JSON file", importList},
 		{"dlq", "look after the messages that could not be processed", dlq},
 		{"topology", "print what the services declare at RabbitMQ", topology},
 		{"version", "print the version", version},
-	}
+	}...)
 }
 
 func main() {
@@ -76,7 +75,7 @@ func usage(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.about)
 	}
-	fmt.Fprint(w, "\nmatriq COMMAND --help tells more of each. Start with: matriq up\n")
+	fmt.Fprint(w, "\nmatriq COMMAND --help tells more of each."+whereToStart+"\n")
 }
 
 // newFlags returns a flag set that explains itself with about and the flags.

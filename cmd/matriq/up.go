@@ -1,3 +1,5 @@
+//go:build !nosuite
+
 package main
 
 import (
@@ -27,6 +29,16 @@ a restart goes on where the last one ended. Ctrl-C stops it.`
 
 //go:embed sample.csv
 var sampleList []byte
+
+const (
+	whereToStart = " Start with: matriq up"
+	// localGateway is where import sends a list unless it is told.
+	localGateway = "http://" + suite.Client + "@127.0.0.1:7002"
+)
+
+func suiteCommands() []command {
+	return []command{{"up", "run the whole registration in this process", up}}
+}
 
 // upFlags are the flags of matriq up.
 type upFlags struct {
