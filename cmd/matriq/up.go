@@ -54,7 +54,7 @@ func upFlagSet(std stdio) (*flag.FlagSet, *upFlags) {
 	flags.StringVar(&f.otp, "otp-addr", "127.0.0.1:7002", "`ADDRESS` of the otp-gateway")
 	flags.StringVar(&f.register, "register-addr", "127.0.0.1:7001", "`ADDRESS` of the register-gateway")
 	flags.StringVar(&f.inbox, "inbox-addr", "127.0.0.1:8025", "`ADDRESS` of the inbox; /api/messages?to=… gives JSON")
-	flags.StringVar(&f.admin, "admin-addr", "127.0.0.1:9090", "`ADDRESS` of /healthz, /readyz and /metrics")
+	flags.StringVar(&f.admin, "admin-addr", "127.0.0.1:9090", "`ADDRESS` of /healthz, /startupz, /readyz and /metrics")
 	flags.StringVar(&f.eligible, "eligible", "", "`FILE` of eligible addresses, one a line or CSV with a header; a sample of ten if empty")
 	flags.StringVar(&f.data, "data", "", "`DIR` that keeps what survives a restart; a folder in your cache if empty")
 	flags.BoolVar(&f.verbose, "verbose", false, "log every request, not only what goes wrong")

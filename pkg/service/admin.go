@@ -22,11 +22,16 @@ type Check struct {
 	Name string
 	// Ready returns nil when it works. It has two seconds.
 	Ready func(ctx context.Context) error
+	// Foreign is true for what others run, such as a mail relay: a program has
+	// started without it.
+	Foreign bool
 }
 
 // Admin serves the operator's pages on addr:
 //
 //	/healthz   200 while the process serves
+//	/startupz  200 once all checks but the foreign ones have passed together,
+//	           whatever became of them since; until then 503, as /readyz
 //	/readyz    200 when every check passes, else 503; JSON with each check's
 //	           error. From the moment it is asked to stop: 503
 //	/metrics   Prometheus; the checks are in it too, as matriq_ready
@@ -61,13 +66,10 @@ func AdminHandler(metrics prometheus.Gatherer, checks ...Check) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
+	mux.Handle("GET /startupz", newStartup(checks))
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		report := ask(r.Context(), checks)
-		status := http.StatusOK
-		if !report.Ready {
-			status = http.StatusServiceUnavailable
-		}
-		writeJSON(w, status, report)
+		writeJSON(w, report.status(), report)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	return mux
@@ -94,6 +96,13 @@ type checkResult struct {
 	Name  string `json:"name"`
 	Ready bool   `json:"ready"`
 	Error string `json:"error,omitempty"`
+}
+
+func (r readiness) status() int {
+	if r.Ready {
+		return http.StatusOK
+	}
+	return http.StatusServiceUnavailable
 }
 
 // ask runs the checks at the same time.

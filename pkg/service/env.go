@@ -34,7 +34,7 @@ type Env struct {
 type Common struct {
 	LogLevel   slog.Level    `env:"LOG_LEVEL" envDefault:"info" desc:"least level that is logged: debug, info, warn or error"`
 	LogFormat  string        `env:"LOG_FORMAT" envDefault:"json" desc:"form of the log on stderr: json or text"`
-	AdminAddr  string        `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /readyz and /metrics; also where healthcheck asks"`
+	AdminAddr  string        `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /startupz, /readyz and /metrics; also where healthcheck asks"`
 	Pprof      bool          `env:"PPROF" envDefault:"false" desc:"serve /debug/pprof on ADMIN_ADDR"`
 	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"3s" desc:"how long HTTP is still served after SIGTERM, so that the edge learns of the stop first"`
 	OTLP       string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" desc:"base URL of an OpenTelemetry collector (OTLP over HTTP); empty: no traces"`

@@ -12,7 +12,9 @@ import (
 const healthcheckTimeout = 3 * time.Second
 
 // healthcheck asks the program that runs beside it, as a container's health
-// check does: an image without a shell has nothing else to ask with.
+// check does: an image without a shell has nothing else to ask with. It asks
+// whether the program has started, not whether it is ready: nothing is mended by
+// killing who waits for a broker or a database.
 func (p Program) healthcheck(ctx context.Context, vars map[string]string, stdout, stderr io.Writer) int {
 	var c Common
 	if faults := decode(vars, &c); len(faults) > 0 {
@@ -20,9 +22,9 @@ func (p Program) healthcheck(ctx context.Context, vars map[string]string, stdout
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
-	answer, err := askReady(ctx, localURL(c.AdminAddr))
+	answer, err := askStarted(ctx, localURL(c.AdminAddr))
 	if err != nil {
-		fmt.Fprintf(stderr, "%s is not ready: %v\n", p.Name, err) // the exit code says it too
+		fmt.Fprintf(stderr, "%s is not healthy: %v\n", p.Name, err) // the exit code says it too
 		return exitFailed
 	}
 	fmt.Fprintln(stdout, answer) // the exit code says it too
@@ -33,15 +35,15 @@ func (p Program) healthcheck(ctx context.Context, vars map[string]string, stdout
 func localURL(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "http://" + addr + "/readyz"
+		return "http://" + addr + "/startupz"
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/readyz"
+	return "http://" + net.JoinHostPort(host, port) + "/startupz"
 }
 
-func askReady(ctx context.Context, url string) (string, error) {
+func askStarted(ctx context.Context, url string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err

@@ -12,7 +12,8 @@ func (p Program) help(w io.Writer) int {
 	fmt.Fprintf(&b, `
 Usage:
   %[1]s               run until SIGTERM or Ctrl-C; a second one kills
-  %[1]s healthcheck   exit 0 when the program at ADMIN_ADDR is ready, else 1
+  %[1]s healthcheck   exit 0 when the program at ADMIN_ADDR serves and has been
+                 ready since it started, else 1
   %[1]s version       print the version
   %[1]s help          print this
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.opentelemetry.io/otel"
@@ -139,27 +140,33 @@ func TestProgram_LogLevel(t *testing.T) {
 	}
 }
 
+// Who was ready once is healthy, whatever it waits for later; who never was is
+// not.
 func TestProgram_Healthcheck(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
-		ready error
-		code  int
-	}{
-		"ready":     {nil, 0},
-		"not ready": {errors.New("no broker"), 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := httptest.NewServer(service.AdminHandler(nil, service.Check{
-				Name: "amqp", Ready: func(context.Context) error { return tc.ready },
-			}))
-			defer server.Close()
-			_, port, _ := strings.Cut(strings.TrimPrefix(server.URL, "http://"), ":")
-			got := execute(t, program(nil), []string{"ADMIN_ADDR=:" + port}, "healthcheck")
-			if got.code != tc.code || tc.ready != nil && !strings.Contains(got.stderr, "no broker") {
-				t.Errorf("%+v, want code %d and the reason", got, tc.code)
+	var failure atomic.Pointer[error]
+	server := httptest.NewServer(service.AdminHandler(nil,
+		service.Check{Name: "amqp", Ready: func(context.Context) error {
+			if err := failure.Load(); err != nil {
+				return *err
 			}
-		})
+			return nil
+		}},
+		service.Check{Name: "smtp", Foreign: true, Ready: func(context.Context) error { return errors.New("no relay") }},
+	))
+	defer server.Close()
+	_, port, _ := strings.Cut(strings.TrimPrefix(server.URL, "http://"), ":")
+	noBroker := errors.New("no broker")
+	for _, step := range []struct {
+		name    string
+		failure *error
+		code    int
+	}{{"not ready yet", &noBroker, 1}, {"ready", nil, 0}, {"broker lost", &noBroker, 0}} {
+		failure.Store(step.failure)
+		got := execute(t, program(nil), []string{"ADMIN_ADDR=:" + port}, "healthcheck")
+		if got.code != step.code || (got.code == 1) != strings.Contains(got.stderr, "no broker") {
+			t.Errorf("%s: %+v, want code %d and the reason", step.name, got, step.code)
+		}
 	}
 	if got := execute(t, program(nil), []string{"ADMIN_ADDR=127.0.0.1:1"}, "healthcheck"); got.code != 1 {
 		t.Errorf("nobody there: %+v, want code 1", got)

@@ -210,6 +210,13 @@ func TestAdminHandler(t *testing.T) {
 			503,
 			`{"ready":false,"checks":[{"name":"redis","ready":true},{"name":"amqp","ready":false,"error":"connection refused"}]}`,
 		},
+		"started": {"/startupz", []service.Check{working}, 200, `{"status":"started"}`},
+		"not started": {
+			"/startupz",
+			[]service.Check{working, broken},
+			503,
+			`{"ready":false,"checks":[{"name":"redis","ready":true},{"name":"amqp","ready":false,"error":"connection refused"}]}`,
+		},
 		"no pprof unasked": {"/debug/pprof/", nil, 404, "404 page not found"},
 	} {
 		t.Run(name, func(t *testing.T) {

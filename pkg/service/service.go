@@ -40,7 +40,7 @@ type Program struct {
 // Exit codes of a program.
 const (
 	exitOK     = 0
-	exitFailed = 1 // it ran and failed, or is not ready
+	exitFailed = 1 // it ran and failed, or is not healthy
 	exitUsage  = 2 // it was not asked properly: arguments or settings
 )
 

@@ -17,7 +17,7 @@ type Config struct {
 	AMQPURL   string        `env:"AMQP_URL,required" secret:"true" desc:"URL of RabbitMQ"`
 	RedisURL  string        `env:"REDIS_URL,required" secret:"true" desc:"URL of Redis, also redis+sentinel://, for the log of what was sent"`
 	LogTTL    time.Duration `env:"MAIL_LOG_TTL" envDefault:"720h" desc:"how long a sent mail is remembered, so that a repeat of its cast sends nothing"`
-	AdminAddr string        `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /readyz and /metrics; also where healthcheck asks"`
+	AdminAddr string        `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /startupz, /readyz and /metrics; also where healthcheck asks"`
 	Rules
 	SMTPConfig
 }

@@ -106,7 +106,7 @@ func (s *Service) Checks(conn *rpc.Conn) []service.Check {
 	return []service.Check{
 		{Name: "amqp", Ready: func(context.Context) error { return conn.Serving() }},
 		{Name: "redis", Ready: s.sent.Ready},
-		{Name: "smtp", Ready: s.sender.Ready},
+		{Name: "smtp", Ready: s.sender.Ready, Foreign: true},
 	}
 }
 

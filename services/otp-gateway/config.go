@@ -9,7 +9,7 @@ import (
 type Config struct {
 	AMQPURL     string `env:"AMQP_URL,required" secret:"true" desc:"the broker, amqp://user:password@host:5672/vhost"`
 	HTTPAddr    string `env:"HTTP_ADDR" envDefault:":7002" desc:"address of the REST API"`
-	AdminAddr   string `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /readyz and /metrics; also where healthcheck asks"`
+	AdminAddr   string `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /startupz, /readyz and /metrics; also where healthcheck asks"`
 	MaxImport   int64  `env:"MAX_IMPORT_BYTES" envDefault:"67108864" desc:"greatest list of addresses"`
 	MaxRejected int    `env:"MAX_IMPORT_REJECTED" envDefault:"100000" desc:"an import stops at this many bad rows: it is the wrong file"`
 	REST        rest.Config

@@ -16,7 +16,7 @@ type Config struct {
 	AMQPURL  string `env:"AMQP_URL,required" secret:"true" desc:"URL of RabbitMQ"`
 	RedisURL string `env:"REDIS_URL,required" secret:"true" desc:"URL of Redis, also redis+sentinel://"`
 
-	AdminAddr string `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /readyz and /metrics; also where healthcheck asks"`
+	AdminAddr string `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /startupz, /readyz and /metrics; also where healthcheck asks"`
 
 	Rules
 }

@@ -9,7 +9,7 @@ import (
 type Config struct {
 	AMQPURL   string `env:"AMQP_URL,required" secret:"true" desc:"the broker, amqp://user:password@host:5672/vhost"`
 	HTTPAddr  string `env:"HTTP_ADDR" envDefault:":7001" desc:"address of the REST API"`
-	AdminAddr string `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /readyz and /metrics; also where healthcheck asks"`
+	AdminAddr string `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /startupz, /readyz and /metrics; also where healthcheck asks"`
 	REST      rest.Config
 }
 

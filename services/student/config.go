@@ -10,7 +10,7 @@ import (
 type Config struct {
 	AMQPURL   string        `env:"AMQP_URL,required" secret:"true" desc:"the broker, amqp://user:password@host:5672/vhost"`
 	DSN       string        `env:"MYSQL_DSN,required" secret:"true" desc:"the database, user:password@tcp(host:3306)/database"`
-	AdminAddr string        `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /readyz and /metrics; also where healthcheck asks"`
+	AdminAddr string        `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /startupz, /readyz and /metrics; also where healthcheck asks"`
 	Resend    time.Duration `env:"OUTBOX_RESEND" envDefault:"60s" desc:"wait for the event that tells that a cast was done before it is sent again; doubles each time"`
 	Keep
 }

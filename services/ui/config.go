@@ -14,7 +14,7 @@ import (
 // Config are the settings of the pages.
 type Config struct {
 	HTTPAddr    string `env:"HTTP_ADDR" envDefault:":8080" desc:"address the pages are served on"`
-	AdminAddr   string `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /readyz and /metrics"`
+	AdminAddr   string `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /startupz, /readyz and /metrics"`
 	RedisURL    string `env:"REDIS_URL,required" secret:"true" desc:"Redis that holds the sessions"`
 	OTPURL      string `env:"OTP_URL,required" secret:"true" desc:"otp-gateway, with the client's name and password: http://name:password@otp-gateway:7002"`
 	RegisterURL string `env:"REGISTER_URL,required" secret:"true" desc:"register-gateway, with the client's name and password"`
