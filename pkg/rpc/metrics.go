@@ -51,10 +51,26 @@ func newMetrics(r prometheus.Registerer, program string) (*metrics, error) {
 	return m, reg.err
 }
 
+// expect lets the counters of what seldom happens to a route begin at 0, so that
+// the first time is seen as a rise.
+func (m *metrics) expect(r Route) {
+	m.panics.WithLabelValues(r.Target)
+	m.expired.WithLabelValues(r.Target, string(r.Kind))
+	if r.Kind == KindCall {
+		return
+	}
+	m.retries.WithLabelValues(r.Target)
+	for _, reason := range []string{parkedPermanent, parkedInvalid, parkedAttempts} {
+		m.parked.WithLabelValues(r.Target, reason)
+	}
+}
+
 // calling counts a call; the function it returns tells its outcome.
 func (m *metrics) calling(method string) func(*Error) {
 	start := time.Now()
 	m.callsInFlight.Inc()
+	m.repeats.WithLabelValues(method)
+	m.unroutable.WithLabelValues(method)
 	return func(e *Error) {
 		m.callsInFlight.Dec()
 		m.calls.WithLabelValues(method, codeLabel(e)).Observe(time.Since(start).Seconds())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"matriq/pkg/rpc"
 )
@@ -86,6 +87,36 @@ func TestMetrics(t *testing.T) {
 		b.Disconnect()
 		if got := sample(t, client, "matriq_rpc_connection_up", nil); got != 0 {
 			t.Errorf("connection_up = %v without a connection", got)
+		}
+	})
+}
+
+// What has not happened yet is 0, not missing: a rise from nothing is none to
+// Prometheus.
+func TestMetrics_beginAtZero(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		server, client := prometheus.NewRegistry(), prometheus.NewRegistry()
+		serve(t, b, rpc.Options{Metrics: server},
+			echo.Handle(func(_ context.Context, a text) (string, error) { return a.Text, nil }),
+			note.Handle(func(context.Context, text) error { return nil }))
+		_, err := echo.Call(t.Context(), connect(t, b, rpc.Options{Metrics: client}), text{})
+		must(t, err)
+		for name, want := range map[string]struct {
+			reg    prometheus.Gatherer
+			series int
+		}{
+			"matriq_rpc_panics_total":       {server, 4}, // of the two, and of ping and describe
+			"matriq_rpc_expired_total":      {server, 4},
+			"matriq_rpc_retries_total":      {server, 1},
+			"matriq_rpc_parked_total":       {server, 3},
+			"matriq_rpc_call_repeats_total": {client, 1},
+			"matriq_rpc_unroutable_total":   {client, 1},
+		} {
+			got, err := testutil.GatherAndCount(want.reg, name)
+			if sum := sample(t, want.reg, name, nil); err != nil || got != want.series || sum != 0 {
+				t.Errorf("%s has %d series with a sum of %v, %v; want %d and 0", name, got, sum, err, want.series)
+			}
 		}
 	})
 }

@@ -118,6 +118,7 @@ func newServer(ctx context.Context, c *Conn, routes []Route) (*server, error) {
 		if s.endpoints[r.Target] != nil {
 			return nil, fmt.Errorf("%s has two routes", r.Target)
 		}
+		s.metrics.expect(r)
 		e := &endpoint{Route: r}
 		s.endpoints[r.Target] = e
 		if r.Kind == KindEvent {

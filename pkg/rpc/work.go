@@ -94,15 +94,22 @@ func (s *server) log(level slog.Level, msg string, in inbound, err error) {
 	s.o.Log.LogAttrs(s.base, level, msg, attrs...) //nolint:sloglint // its callers pass constants
 }
 
+// Why a message is parked.
+const (
+	parkedPermanent = "permanent" // its handler said so
+	parkedInvalid   = "invalid"   // no handler can do it
+	parkedAttempts  = "attempts"  // the last retry failed
+)
+
 // parkingReason is "" while another attempt makes sense.
 func parkingReason(err error, attempts, delays int) string {
 	switch {
 	case errors.Is(err, ErrPermanent):
-		return "permanent"
+		return parkedPermanent
 	case edge(err).Code == InvalidArgument:
-		return "invalid"
+		return parkedInvalid
 	case attempts > delays:
-		return "attempts"
+		return parkedAttempts
 	}
 	return ""
 }

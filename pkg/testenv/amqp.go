@@ -25,6 +25,17 @@ func AMQPAPI(tb testing.TB) string {
 	return api
 }
 
+// AMQPMetrics returns host:port where the broker that [AMQP] uses serves its
+// metrics for Prometheus.
+func AMQPMetrics(tb testing.TB) string {
+	tb.Helper()
+	addr, err := servers.MetricsAddr(tb.Context(), AMQPAPI(tb))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return addr
+}
+
 // broker returns the AMQP and the API URL of the shared broker.
 func broker(tb testing.TB) (address, api string) {
 	tb.Helper()

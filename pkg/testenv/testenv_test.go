@@ -3,6 +3,9 @@ package testenv_test
 import (
 	"context"
 	"database/sql"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +35,22 @@ func TestCorners(t *testing.T) {
 				t.Errorf("take a key: %v, %v", set, err)
 			}
 		})
+	}
+}
+
+func TestAMQPMetrics(t *testing.T) {
+	t.Parallel()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+testenv.AMQPMetrics(t)+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if body, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(body), "\nrabbitmq_connections ") {
+		t.Errorf("metrics = %.200s, %v; want the broker's", body, err)
 	}
 }
 

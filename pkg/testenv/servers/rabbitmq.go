@@ -20,8 +20,10 @@ import (
 const rabbitConfig = `listeners.tcp.1 = 127.0.0.1:%[1]d
 management.tcp.ip = 127.0.0.1
 management.tcp.port = %[2]d
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = %[3]d
 default_user = matriq
-default_pass = %[3]s
+default_pass = %[4]s
 loopback_users = none
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 1MB
@@ -32,7 +34,8 @@ log.file = false
 `
 
 // RabbitMQ prepares a broker with the management plugin, by whose API virtual
-// hosts come and go in milliseconds. Its user, named in the URLs, may do all.
+// hosts come and go in milliseconds, and the one for Prometheus. Its user, named
+// in the URLs, may do all.
 func RabbitMQ(ctx context.Context, f *Folder) (*Instance, error) {
 	server, err := findRabbitMQ()
 	if err != nil {
@@ -46,12 +49,15 @@ func RabbitMQ(ctx context.Context, f *Folder) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := claimPorts(ctx, 4)
+	ports, err := claimPorts(ctx, 5)
 	if err != nil {
 		return nil, err
 	}
 	numbers := ports.numbers
-	node := rabbitNode{dir: dir, amqp: numbers[0], api: numbers[1], dist: numbers[2], epmd: numbers[3], password: rand.Text()}
+	node := rabbitNode{
+		dir: dir, password: rand.Text(),
+		amqp: numbers[0], api: numbers[1], dist: numbers[2], epmd: numbers[3], metrics: numbers[4],
+	}
 	if err := node.configure(); err != nil {
 		return nil, err
 	}
@@ -74,17 +80,17 @@ func findRabbitMQ() (string, error) {
 }
 
 type rabbitNode struct {
-	dir                   string
-	amqp, api, dist, epmd int
-	password              string
+	dir                            string
+	amqp, api, dist, epmd, metrics int
+	password                       string
 }
 
 func (n rabbitNode) file(name string) string { return filepath.Join(n.dir, name) }
 
 func (n rabbitNode) configure() error {
 	for name, text := range map[string]string{
-		"rabbitmq.conf":   fmt.Sprintf(rabbitConfig, n.amqp, n.api, n.password),
-		"enabled_plugins": "[rabbitmq_management].\n",
+		"rabbitmq.conf":   fmt.Sprintf(rabbitConfig, n.amqp, n.api, n.metrics, n.password),
+		"enabled_plugins": "[rabbitmq_management,rabbitmq_prometheus].\n",
 		".erlang.cookie":  rand.Text(),
 	} {
 		if err := os.WriteFile(n.file(name), []byte(text), 0o400); err != nil {
@@ -158,7 +164,7 @@ func (n rabbitNode) probe(ctx context.Context) error {
 		return err
 	}
 	request.SetBasicAuth("matriq", n.password)
-	return expect(request, http.StatusOK)
+	return expect(request, nil, http.StatusOK)
 }
 
 func (n rabbitNode) probeAMQP() error {

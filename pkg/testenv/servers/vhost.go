@@ -2,10 +2,14 @@ package servers
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -40,18 +44,47 @@ func DeleteVhost(ctx context.Context, api, name string) error {
 	return nil
 }
 
+// MetricsAddr asks the management API where the broker's metrics for Prometheus
+// are.
+func MetricsAddr(ctx context.Context, api string) (string, error) {
+	base, err := url.Parse(api)
+	if err != nil {
+		return "", err
+	}
+	var overview struct {
+		Listeners []struct {
+			Protocol string `json:"protocol"`
+			Address  string `json:"ip_address"`
+			Port     int    `json:"port"`
+		} `json:"listeners"`
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("api/overview").String(), nil)
+	if err != nil {
+		return "", err
+	}
+	if err := expect(request, &overview, http.StatusOK); err != nil {
+		return "", fmt.Errorf("ask for the broker's listeners: %w", err)
+	}
+	for _, l := range overview.Listeners {
+		if l.Protocol == "http/prometheus" {
+			return net.JoinHostPort(l.Address, strconv.Itoa(l.Port)), nil
+		}
+	}
+	return "", errors.New("the broker has no metrics: rabbitmq-plugins enable rabbitmq_prometheus")
+}
+
 func ask(ctx context.Context, method string, target *url.URL, body string) error {
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), strings.NewReader(body))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	return expect(request, http.StatusCreated, http.StatusNoContent)
+	return expect(request, nil, http.StatusCreated, http.StatusNoContent)
 }
 
 // expect sends the request on a connection of its own: none stays open, none
-// leaves a goroutine behind.
-func expect(request *http.Request, statuses ...int) error {
+// leaves a goroutine behind. The body is decoded into v unless that is nil.
+func expect(request *http.Request, v any, statuses ...int) error {
 	client := http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true},
 		Timeout:   20 * time.Second,
@@ -60,9 +93,13 @@ func expect(request *http.Request, statuses ...int) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() // the status is all that is read
-	if slices.Contains(statuses, response.StatusCode) {
+	defer response.Body.Close() // it was only read
+	switch {
+	case !slices.Contains(statuses, response.StatusCode):
+		return fmt.Errorf("the management API answers %s", response.Status)
+	case v == nil:
 		return nil
+	default:
+		return json.NewDecoder(response.Body).Decode(v)
 	}
-	return fmt.Errorf("the management API answers %s", response.Status)
 }
