@@ -9,15 +9,16 @@ LDFLAGS  := -X matriq/pkg/service.version=$(VERSION) -X matriq/pkg/service.commi
 LINTER   := .cache/golangci-lint
 FUZZTIME ?= 10s
 CHAOS_SEEDS ?= 3
+NODES ?= 1
 
 # Directories of the modules in go.work.
 modules = $$(go list -f '{{.Dir}}' -m)
 
-# Packages of make test: all but those that kill brokers for minutes.
-quick = $$(go list work | grep -Ev '^matriq/test/(faults|chaos)')
+# Packages of make test: all but those that kill brokers, or deploy, for minutes.
+quick = $$(go list work | grep -Ev '^matriq/test/(faults|chaos|security|swarm$$|swarm/lab)')
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## start the seven services in one process, with nothing installed but Go
 	go run ./cmd/matriq up
@@ -32,10 +33,17 @@ test: ## run the tests with the race detector, against real servers (installs th
 test-unit: ## run the tests that need no server
 	TESTENV=off go test $(quick)
 
+test-security: ## attack the system from outside: codes, limits, sessions, pages, secrets, mail
+	tools/install
+	TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -count=1 -timeout 20m matriq/test/security/...
+
 test-faults: ## kill, cut and block what the services rely on, for minutes; CHAOS_SEEDS (3) says how often
 	tools/install
 	TESTENV=required go test -count=1 -timeout 20m matriq/test/faults/...
 	TESTENV=required CHAOS_SEEDS=$(CHAOS_SEEDS) go test -count=1 -timeout 60m -v matriq/test/chaos/...
+
+test-swarm: ## deploy on a real Docker Swarm and do to it what may happen; NODES (1) or 3, as root on Debian
+	NODES=$(NODES) go test -count=1 -timeout 60m -v matriq/test/swarm
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@grep -rHoE --include='*_test.go' '^func Fuzz\w+' cmd pkg services test | while IFS=: read -r file func; do \
@@ -71,4 +79,4 @@ clean: ## remove what was built
 $(LINTER): tools/go.mod tools/go.sum
 	cd tools && GOWORK=off go build -o ../$(LINTER) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-.PHONY: help up build test test-unit test-faults fuzz lint fmt fmt-check tidy-check tidy docs clean
+.PHONY: help up build test test-unit test-faults test-swarm fuzz lint fmt fmt-check tidy-check tidy docs clean

@@ -51,6 +51,32 @@ func (b *browser) register(ctx context.Context) error {
 	return b.finish(ctx, p)
 }
 
+// Visitor is one person whose journey the test leads. Her requests count for the
+// run.
+type Visitor struct {
+	browser *browser
+	at      *page
+}
+
+// Visitor is somebody who has not come yet.
+func (r *Run) Visitor() *Visitor { return &Visitor{browser: newBrowser(r, r.crowd.next())} }
+
+// AskCode opens the first page and asks for a code.
+func (v *Visitor) AskCode(ctx context.Context) (err error) {
+	if v.at, err = v.browser.ask(ctx); err != nil {
+		v.browser.run.count.gaveUp(v.browser.person.Email, err)
+	}
+	return err
+}
+
+// Finish takes the code from the mail and goes on to the end.
+func (v *Visitor) Finish(ctx context.Context) error {
+	defer v.browser.close()
+	err := v.browser.finish(ctx, v.at)
+	v.browser.run.note(v.browser.person, err)
+	return err
+}
+
 // ask opens the first page and asks for a code.
 func (b *browser) ask(ctx context.Context) (*page, error) {
 	p, err := b.open(ctx, b.run.site.Origin+"/")

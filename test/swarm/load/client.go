@@ -113,14 +113,18 @@ var turn atomic.Uint64 //nolint:gochecknoglobals // as the resolver of a machine
 // dial tries the addresses of the site one after the other, as browsers do with
 // what a name stands for.
 func (s *Site) dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
 	addresses := s.Addresses
 	if len(addresses) == 0 {
-		addresses = []string{addr}
+		addresses = []string{host}
 	}
 	dialer := net.Dialer{Timeout: dialTimeout}
 	first := turn.Add(1)
 	for i := range addresses {
-		conn, err = dialer.DialContext(ctx, network, addresses[(first+uint64(i))%uint64(len(addresses))])
+		conn, err = dialer.DialContext(ctx, network, net.JoinHostPort(addresses[(first+uint64(i))%uint64(len(addresses))], port))
 		if err == nil {
 			return conn, nil
 		}

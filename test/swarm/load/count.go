@@ -29,6 +29,19 @@ type Report struct {
 	Took, Gap time.Duration
 }
 
+// Plus is both reports together, one after the other.
+func (r Report) Plus(o Report) Report {
+	r.Requests += o.Requests
+	r.Failed += o.Failed
+	r.Failures = append(r.Failures, o.Failures...)
+	r.Later += o.Later
+	r.Left += o.Left
+	r.Registered += o.Registered
+	r.Took += o.Took
+	r.Gap = max(r.Gap, o.Gap)
+	return r
+}
+
 // Failure is one that was noticed.
 type Failure struct {
 	After time.Duration // since the start of the run

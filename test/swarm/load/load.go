@@ -32,8 +32,8 @@ type Site struct {
 	// Name and Password are the REST client's.
 	Name, Password string
 	Inbox          harness.Inbox
-	// Addresses are what the site's name stands for, as host:port. None: the
-	// host of each URL is asked.
+	// Addresses are what the site's name stands for. None: the host of each URL is
+	// asked.
 	Addresses []string
 }
 
@@ -59,6 +59,7 @@ const (
 	mostAtATime  = 500
 	longestRun   = 10 * time.Minute
 	finishWithin = 2 * time.Minute
+	patientUntil = 20 * time.Second // when no more people come
 )
 
 // Run is load that is under way.
@@ -93,11 +94,16 @@ func Start(ctx context.Context, site *Site, crowd *Crowd, plan Plan) *Run {
 }
 
 // Stop lets nobody in any more, waits until those inside are through, and
-// reports. Who is not through after two minutes counts as failed.
+// reports. Who is not through after two minutes counts as failed; patient people
+// may have lost their way, and leave sooner.
 func (r *Run) Stop() Report {
 	r.close()
 	r.arrivals.Wait()
-	late := time.AfterFunc(finishWithin, r.leave)
+	patience := finishWithin
+	if r.plan.Patient {
+		patience = patientUntil
+	}
+	late := time.AfterFunc(patience, r.leave)
 	r.people.Wait()
 	late.Stop()
 	r.leave()
@@ -161,4 +167,20 @@ func (r *Run) single(ctx context.Context, i int) {
 		c = r.fresh
 	}
 	_, _ = c.get(ctx, r.site.Origin+"/") // it is counted
+}
+
+// First asks for the first page over a new connection, and returns who served it
+// and what it is.
+func (r *Run) First(ctx context.Context) (replica string, body []byte, err error) {
+	a, err := r.fresh.get(ctx, r.site.Origin+"/")
+	if err != nil {
+		return "", nil, err
+	}
+	return a.Header.Get("X-Served-By"), a.body, nil
+}
+
+// Get asks for what a page links to.
+func (r *Run) Get(ctx context.Context, link string) ([]byte, error) {
+	a, err := r.kept.get(ctx, r.site.Origin+link)
+	return a.body, err
 }
