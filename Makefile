@@ -37,6 +37,10 @@ test-security: ## attack the system from outside: codes, limits, sessions, pages
 	tools/install
 	TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -count=1 -timeout 20m matriq/test/security/...
 
+test-security: ## attack the system from outside: codes, limits, sessions, pages, secrets, mail
+	tools/install
+	TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -count=1 -timeout 20m matriq/test/security/...
+
 test-faults: ## kill, cut and block what the services rely on, for minutes; CHAOS_SEEDS (3) says how often
 	tools/install
 	TESTENV=required go test -count=1 -timeout 20m matriq/test/faults/...
@@ -79,4 +83,4 @@ clean: ## remove what was built
 $(LINTER): tools/go.mod tools/go.sum
 	cd tools && GOWORK=off go build -o ../$(LINTER) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-.PHONY: help up build test test-unit test-faults test-swarm fuzz lint fmt fmt-check tidy-check tidy docs clean
+.PHONY: help up build test test-unit test-faults test-security test-swarm fuzz lint fmt fmt-check tidy-check tidy docs clean

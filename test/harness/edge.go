@@ -16,11 +16,15 @@ import (
 // Edge spreads requests over the replicas of one service in turn. A replica
 // that does not take the connection is passed over, as the edge of the stack
 // does; a connection that breaks after that is the client's to see.
+//
+// It appends whom it heard from to X-Forwarded-For and leaves what was there, as
+// many proxies do: whoever believes the left end believes anybody.
 type Edge struct {
 	URL string
 
 	mu       sync.Mutex
 	replicas []string
+	tap      func([]byte)
 	next     atomic.Uint64
 }
 
@@ -30,10 +34,11 @@ func NewEdge(t *testing.T, replicas ...string) *Edge {
 	e := &Edge{replicas: replicas}
 	transport := &http.Transport{DialContext: e.dial, DisableKeepAlives: true}
 	server := httptest.NewServer(&httputil.ReverseProxy{
-		Transport: transport,
+		Transport: tapped{transport, e},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "replica"
 			r.Out.Host = r.In.Host
+			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 			r.SetXForwarded()
 		},
 	})
@@ -69,4 +74,47 @@ func (e *Edge) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 		}
 	}
 	return nil, errNoReplica
+}
+
+// Tap has listen get all that passes from now on: the head and the body of each
+// request and of each answer. It may be called by several goroutines at once.
+func (e *Edge) Tap(listen func([]byte)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tap = listen
+}
+
+func (e *Edge) listener() func([]byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.tap
+}
+
+// tapped lets the edge's listener hear what passes a transport.
+type tapped struct {
+	http.RoundTripper
+	edge *Edge
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t tapped) RoundTrip(r *http.Request) (*http.Response, error) {
+	listen := t.edge.listener()
+	if listen == nil {
+		return t.RoundTripper.RoundTrip(r)
+	}
+	asked, err := httputil.DumpRequestOut(r, true)
+	if err != nil {
+		return nil, err
+	}
+	listen(asked)
+	res, err := t.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	said, err := httputil.DumpResponse(res, true)
+	if err != nil {
+		return nil, err
+	}
+	listen(said)
+	return res, nil
 }

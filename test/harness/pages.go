@@ -30,6 +30,14 @@ func NewPerson(t *testing.T, origin, language string) *Person {
 	return &Person{client: &http.Client{Jar: jar}, origin: origin, language: language}
 }
 
+// From has the person come from an address of this machine: see [ClientFrom].
+func (p *Person) From(address string) *Person {
+	jar := p.client.Jar
+	p.client = ClientFrom(address)
+	p.client.Jar = jar
+	return p
+}
+
 // Page is what a person sees.
 type Page struct {
 	person *Person

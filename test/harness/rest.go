@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,8 @@ type Gateways struct {
 	Name, Password string
 	// Slash is put behind every path: "" or "/".
 	Slash string
+	// HTTP sends the requests; nil: as [http.DefaultClient]. See [ClientFrom].
+	HTTP *http.Client
 }
 
 // Gateways returns the suite's, behind their edges.
@@ -79,7 +82,7 @@ func (g Gateways) do(t *testing.T, method, url, contentType string, body io.Read
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := cmp.Or(g.HTTP, http.DefaultClient).Do(req)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
 	}

@@ -32,8 +32,9 @@ type Suite struct {
 	UI, OTPGateway, RegisterGateway *Edge
 	Mail                            *mailsink.Sink
 	MailAddr                        string
-	// AMQPURL, StudentDSN and EnrollDSN are for looking behind the services.
-	AMQPURL, StudentDSN, EnrollDSN string
+	// AMQPURL, RedisURL, StudentDSN and EnrollDSN are for looking behind the
+	// services.
+	AMQPURL, RedisURL, StudentDSN, EnrollDSN string
 
 	t        *testing.T        // the processes live as long as its test
 	shared   map[string]string // settings of every program
@@ -42,12 +43,35 @@ type Suite struct {
 	binaries map[string]string // instead of the service's own
 }
 
+// Plan is a suite that is not as [Start] has it.
+type Plan struct {
+	// Replicas of each service; Each of those that are not named. A service with
+	// 0 replicas is not started.
+	Replicas map[string]int
+	Each     int
+	// Settings of all programs, over those of [Start]; "" removes one.
+	Settings map[string]string
+}
+
 // Start runs each service in the given number of replicas and returns when all
 // are ready.
 func Start(t *testing.T, replicas int) *Suite {
 	t.Helper()
+	return Plan{Each: replicas}.Start(t)
+}
+
+// Start runs the plan and returns when all replicas are ready.
+func (p Plan) Start(t *testing.T) *Suite {
+	t.Helper()
 	s := newSuite(t)
+	for name, value := range p.Settings {
+		s.Set(name, value)
+	}
 	for _, service := range Services {
+		replicas, named := p.Replicas[service]
+		if !named {
+			replicas = p.Each
+		}
 		for range replicas {
 			s.launch(service)
 		}
@@ -60,6 +84,21 @@ func Start(t *testing.T, replicas int) *Suite {
 	return s
 }
 
+// Set changes a setting of the replicas that start from now on; "" removes it.
+func (s *Suite) Set(name, value string) {
+	if value == "" {
+		delete(s.shared, name)
+		return
+	}
+	s.shared[name] = value
+}
+
+// Setting is a setting of the replicas that start from now on.
+func (s *Suite) Setting(name string) string { return s.shared[name] }
+
+// Replicas are the processes of a service that were not replaced.
+func (s *Suite) Replicas(service string) []*Process { return s.replicas[service] }
+
 func newSuite(t *testing.T) *Suite {
 	t.Helper()
 	s := &Suite{
@@ -67,16 +106,17 @@ func newSuite(t *testing.T) *Suite {
 		AMQPURL: testenv.AMQP(t), StudentDSN: testenv.MariaDB(t), EnrollDSN: testenv.MariaDB(t),
 		replicas: map[string][]*Process{}, binaries: map[string]string{},
 	}
+	s.RedisURL = testenv.Redis(t)
 	s.Mail, s.MailAddr = StartMail(t)
 	login := ClientName + ":" + ClientPassword
 	s.shared = map[string]string{
 		"AMQP_URL":        s.AMQPURL,
-		"REDIS_URL":       testenv.Redis(t),
+		"REDIS_URL":       s.RedisURL,
 		"SMTP_URL":        "smtp://" + s.MailAddr + "?tls=none",
 		"MAIL_FROM":       "Registration <registration@example.ac.th>",
 		"EMAIL_LANE":      "all",
-		"OTP_PEPPER":      randomKey(),
-		"OTP_SEAL_KEY":    randomKey(),
+		"OTP_PEPPER":      RandomKey(),
+		"OTP_SEAL_KEY":    RandomKey(),
 		"API_CLIENTS":     login + ":otp+register+import",
 		"OTP_URL":         strings.Replace(s.OTPGateway.URL, "://", "://"+login+"@", 1),
 		"REGISTER_URL":    strings.Replace(s.RegisterGateway.URL, "://", "://"+login+"@", 1),
@@ -89,7 +129,8 @@ func newSuite(t *testing.T) *Suite {
 	return s
 }
 
-func randomKey() string {
+// RandomKey is what OTP_PEPPER and OTP_SEAL_KEY hold.
+func RandomKey() string {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
 	return base64.StdEncoding.EncodeToString(key)

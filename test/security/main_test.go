@@ -1,0 +1,21 @@
+// Package security_test attacks the system from outside: three replicas of the
+// pages, of both gateways and of otp, on real servers, behind an edge that
+// spreads requests over them in turn. What docs/security.md promises has its test
+// here, or in the tests that its table names.
+//
+// [TestSystem] starts one system with the settings that are shipped and runs all
+// trials that bear company on it, one after the other, so that one may measure.
+// A test that needs other settings, or breaks something, starts a system of its
+// own.
+//
+// Time is not waited for. A trial that needs a day moves what Redis holds of an
+// address into the past: see [system.pass].
+package security_test
+
+import (
+	"testing"
+
+	"matriq/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
