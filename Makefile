@@ -37,10 +37,6 @@ test-security: ## attack the system from outside: codes, limits, sessions, pages
 	tools/install
 	TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -count=1 -timeout 20m matriq/test/security/...
 
-test-security: ## attack the system from outside: codes, limits, sessions, pages, secrets, mail
-	tools/install
-	TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -count=1 -timeout 20m matriq/test/security/...
-
 test-faults: ## kill, cut and block what the services rely on, for minutes; CHAOS_SEEDS (3) says how often
 	tools/install
 	TESTENV=required go test -count=1 -timeout 20m matriq/test/faults/...
