@@ -31,6 +31,11 @@ func newCounts(metrics prometheus.Registerer) (counts, error) {
 	if err := errors.Join(metrics.Register(funnel), metrics.Register(mails), metrics.Register(lag)); err != nil {
 		return counts{}, fmt.Errorf("register metrics: %w", err)
 	}
+	for _, lane := range []Lane{LaneCodes, LaneConfirmations} {
+		for _, r := range results {
+			mails.WithLabelValues(string(lane), string(r)) // at 0, so that the first one is seen as a rise
+		}
+	}
 	return counts{
 		mailed:    funnel.WithLabelValues("mailed"),
 		confirmed: funnel.WithLabelValues("confirmed"),

@@ -23,6 +23,10 @@ const (
 	resultRefused  result = "refused"  // it is parked
 )
 
+var results = []result{
+	resultSent, resultRepeat, resultDecoy, resultExpired, resultClaimed, resultDeferred, resultRefused,
+}
+
 // resultOf names a failure.
 func resultOf(err error) result {
 	switch {

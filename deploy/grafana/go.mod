@@ -1,0 +1,3 @@
+module matriq/deploy/grafana
+
+go 1.26.0
