@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -31,13 +28,10 @@ twice. Parked messages may hold names and addresses: mind who reads the screen.`
 // parkedServices are the services whose casts and events can be parked.
 func parkedServices() []string { return []string{"otp", "email_otp", "email", "student", "enroll"} }
 
-// dlqTimeout bounds one command, waiting for the broker included.
-const dlqTimeout = time.Minute
-
 // dlq is matriq dlq.
 func dlq(ctx context.Context, args []string, std stdio) error {
 	flags := newFlags("dlq [flags] ls|show|replay|drop [SERVICE [ID]]", dlqAbout, std)
-	url := flags.String("amqp", "", "`URL` of RabbitMQ: amqp://user:password@host:5672/vhost; or set AMQP_URL, which keeps the password off the command line")
+	url := brokerFlag(flags)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -46,19 +40,7 @@ func dlq(ctx context.Context, args []string, std stdio) error {
 		flags.Usage()
 		return errUsage
 	}
-	if *url == "" {
-		*url = os.Getenv("AMQP_URL") //nolint:forbidigo // a command has no settings of its own but this
-	}
-	if *url == "" {
-		return errors.New("which broker? Give --amqp URL or set AMQP_URL (what matriq up keeps in memory ends with it)")
-	}
-	ctx, cancel := context.WithTimeout(ctx, dlqTimeout)
-	defer cancel()
-	conn, err := rpc.Dial(*url, rpc.Options{Service: "matriq", Log: slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
-	if err != nil {
-		return fmt.Errorf("--amqp: %w", err)
-	}
-	return errors.Join(run(ctx, conn, std.out), conn.Close(context.WithoutCancel(ctx)))
+	return withBroker(ctx, *url, std, func(ctx context.Context, conn *rpc.Conn) error { return run(ctx, conn, std.out) })
 }
 
 // dlqCommand reads the words after the flags; ok is false when they are wrong.

@@ -26,6 +26,7 @@ func commands() []command {
 	return append(suiteCommands(), []command{
 		{"import", "list addresses as eligible, from a CSV or JSON file", importList},
 		{"dlq", "look after the messages that could not be processed", dlq},
+		{"unlock", "let an address ask for a code again", unlock},
 		{"topology", "print what the services declare at RabbitMQ", topology},
 		{"version", "print the version", version},
 	}...)

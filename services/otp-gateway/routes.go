@@ -48,7 +48,7 @@ func (g *Gateway) routes() {
 		Summary:     "Prove an address with its code",
 		Description: "Results 1 spends the code and lets the address register for 15 minutes. Wrong, spent, expired and never issued look alike.",
 		Scope:       rest.ScopeOTP,
-		Reasons:     []string{rest.BadEmail, rest.BadOTP},
+		Reasons:     []string{rest.BadEmail, rest.BadOTP, rest.SourceLimit},
 		Request:     restapi.AuthenRequest{Email: "a@x.th", OTP: "123456"},
 		Reply:       restapi.AuthenReply{Results: 1},
 	}, g.authen)

@@ -21,7 +21,11 @@ func (s *Service) authen(ctx context.Context, req otpapi.AuthenRequest) (int, er
 	if !codePattern.MatchString(req.OTP) {
 		return 0, rpc.Errorf(rpc.InvalidArgument, "a code has 6 to 10 digits").Because(reasonBadOTP)
 	}
-	right, err := s.store.Spend(ctx, who, s.pepper.Digests(who, req.OTP))
+	right, err := s.store.Spend(ctx, Guess{
+		Address: who,
+		Source:  s.allowed.source(rpc.MetaFrom(ctx).ClientIP),
+		Digests: s.pepper.Digests(who, req.OTP),
+	})
 	if err != nil {
 		return 0, s.failed(err)
 	}

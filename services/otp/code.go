@@ -3,14 +3,17 @@ package otp
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"math/big"
 )
 
 // drawCode returns so many decimal digits, each code as likely as any other,
 // with its leading zeros.
-func drawCode(digits int) (string, error) {
+func drawCode(digits int) (string, error) { return drawFrom(rand.Reader, digits) }
+
+func drawFrom(source io.Reader, digits int) (string, error) {
 	codes := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
-	n, err := rand.Int(rand.Reader, codes)
+	n, err := rand.Int(source, codes)
 	if err != nil {
 		return "", fmt.Errorf("draw a code: %w", err)
 	}

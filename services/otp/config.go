@@ -36,9 +36,10 @@ type Rules struct {
 	PerDay         int           `env:"OTP_PER_DAY" envDefault:"10" desc:"codes for an address in 24 hours"`
 	VerifiedFor    time.Duration `env:"VERIFIED_FOR" envDefault:"15m" desc:"how long an address that proved itself may register"`
 
-	SourceLimit  int           `env:"SOURCE_LIMIT" envDefault:"30" desc:"requests for a code from one IPv4 address or IPv6 /64 in a window; 0: no limit"`
-	SourceWindow time.Duration `env:"SOURCE_WINDOW" envDefault:"10m" desc:"the window of SOURCE_LIMIT"`
-	SourceAllow  string        `env:"SOURCE_ALLOW" desc:"networks by comma that SOURCE_LIMIT does not hold for, such as a campus behind one address"`
+	SourceLimit      int           `env:"SOURCE_LIMIT" envDefault:"30" desc:"requests for a code from one IPv4 address or IPv6 /64 in a window; 0: no limit"`
+	SourceGuessLimit int           `env:"SOURCE_GUESS_LIMIT" envDefault:"50" desc:"wrong guesses from one IPv4 address or IPv6 /64 in a window, at whatever addresses; 0: no limit"`
+	SourceWindow     time.Duration `env:"SOURCE_WINDOW" envDefault:"10m" desc:"the window of SOURCE_LIMIT and SOURCE_GUESS_LIMIT"`
+	SourceAllow      string        `env:"SOURCE_ALLOW" desc:"networks by comma that SOURCE_LIMIT and SOURCE_GUESS_LIMIT do not hold for, such as a campus behind one address"`
 }
 
 // ReadConfig reports every missing or malformed setting at once.
@@ -83,6 +84,7 @@ func (r Rules) badNumbers() []error {
 	refuse(r.PerHour < 1, "OTP_PER_HOUR", "is not positive", number)
 	refuse(r.PerDay < 1, "OTP_PER_DAY", "is not positive", number)
 	refuse(r.SourceLimit < 0, "SOURCE_LIMIT", "is negative", "write a whole number, 0 for no limit")
+	refuse(r.SourceGuessLimit < 0, "SOURCE_GUESS_LIMIT", "is negative", "write a whole number, 0 for no limit")
 	refuse(r.TTL < time.Second, "OTP_TTL", "is too short", duration)
 	refuse(r.ResendAfter < time.Second, "OTP_RESEND_AFTER", "is too short", duration)
 	refuse(r.VerifiedFor < time.Second, "VERIFIED_FOR", "is too short", duration)

@@ -21,7 +21,7 @@ func newCounts(metrics prometheus.Registerer) (counts, error) {
 	}, []string{"step"})
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "matriq_otp_refused_total",
-		Help: "Requests for a code that a limit refused, by reason.",
+		Help: "Requests for a code, and guesses, that a limit refused, by reason.",
 	}, []string{"reason"})
 	if err := errors.Join(metrics.Register(funnel), metrics.Register(refused)); err != nil {
 		return counts{}, fmt.Errorf("register metrics: %w", err)

@@ -73,6 +73,7 @@ func (s *Service) Routes(events rpc.Caster) []rpc.Route {
 		otpapi.Authen.Handle(s.authen),
 		otpapi.Status.Handle(s.status),
 		otpapi.Delete.Handle(s.withdraw),
+		otpapi.Unlock.Handle(s.unlock),
 		otpapi.Retire.Handle(func(ctx context.Context, req otpapi.EmailRequest) error {
 			return s.retire(ctx, req, events)
 		}),

@@ -209,6 +209,47 @@ func TestService_sources(t *testing.T) {
 	}
 }
 
+// Guesses are counted by the same sources, with the same exceptions.
+func TestService_guessesBySource(t *testing.T) {
+	t.Parallel()
+	b := serve(t, func(r *otp.Rules) { r.SourceGuessLimit, r.SourceAllow = 2, "158.108.0.0/16" })
+	from := func(ip string) error {
+		_, err := b.authen(rpc.WithMeta(t.Context(), rpc.Meta{ClientIP: ip}), address(), wrong)
+		return err
+	}
+	for _, ip := range []string{"192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::2", "158.108.4.4", "158.108.4.4", "158.108.4.4", "", "", ""} {
+		if err := from(ip); err != nil {
+			t.Fatalf("from %q: %v", ip, err)
+		}
+	}
+	for _, ip := range []string{"192.0.2.1", "2001:db8::3"} {
+		if failure, ok := errors.AsType[*rpc.Error](from(ip)); !ok || failure.Code != rpc.ResourceExhausted || failure.Reason != "source_limit" || failure.RetryAfter != 10*time.Minute {
+			t.Errorf("from %s: %v, want source_limit", ip, failure)
+		}
+	}
+}
+
+func TestService_unlock(t *testing.T) {
+	t.Parallel()
+	b := serve(t, nil)
+	who := address()
+	if _, err := b.create(t.Context(), who); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} {
+		reply, err := otpapi.Unlock.Call(t.Context(), b.conn, otpapi.EmailRequest{Email: strings.ToUpper(who)})
+		if err != nil || reply.Unlocked != want {
+			t.Fatalf("unlock: %+v, %v; want %v", reply, err, want)
+		}
+	}
+	if _, err := b.create(t.Context(), who); err != nil {
+		t.Errorf("create after unlock: %v", err)
+	}
+	if _, err := otpapi.Unlock.Call(t.Context(), b.conn, otpapi.EmailRequest{Email: "nobody"}); rpc.CodeOf(err) != rpc.InvalidArgument {
+		t.Errorf("unlock of no address: %v", err)
+	}
+}
+
 func TestService_import(t *testing.T) {
 	t.Parallel()
 	b := serve(t, nil)
@@ -407,7 +448,7 @@ func TestService_funnel(t *testing.T) {
 # TYPE matriq_funnel_total counter
 matriq_funnel_total{step="asked"} 1
 matriq_funnel_total{step="proved"} 1
-# HELP matriq_otp_refused_total Requests for a code that a limit refused, by reason.
+# HELP matriq_otp_refused_total Requests for a code, and guesses, that a limit refused, by reason.
 # TYPE matriq_otp_refused_total counter
 matriq_otp_refused_total{reason="resend_too_soon"} 1
 `), "matriq_funnel_total", "matriq_otp_refused_total"); err != nil {

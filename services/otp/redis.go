@@ -28,6 +28,7 @@ const (
 //	otp:failed:ADDRESS list: when guesses were wrong, latest first
 //	otp:verified:ADDRESS hash: until when the address is verified
 //	otp:source:NETWORK list: when the source asked, latest first
+//	otp:guessed:NETWORK list: when the source guessed wrong, latest first
 //
 // All but the first two expire by themselves. They are kept by canonical address
 // whether it is listed or not. Its errors, but for [RefusalError] and
@@ -79,10 +80,7 @@ func (s *Store) Issue(ctx context.Context, a Ask) (Issued, error) {
 	p["ref"], p["other_ref"] = a.Refs[0], a.Refs[1]
 	p["kid"], p["digest"] = a.Digest.Key, a.Digest.Sum
 	p["ttl"], p["attempts"] = s.rules.TTL.Milliseconds(), s.rules.Attempts
-	p["source_window"], p["source_limit"] = s.rules.SourceWindow.Milliseconds(), s.rules.SourceLimit
-	if a.Source == "" {
-		p["source_limit"] = 0
-	}
+	s.limitSource(p, a.Source, s.rules.SourceLimit)
 	reply, err := s.run(ctx, issueScript, p,
 		"otp:source:"+a.Source, askedKey(a.Address), failedKey(a.Address), codeKey(a.Address), listedKey, registeredKey)
 	if err != nil {
@@ -105,20 +103,40 @@ func (s *Store) Issue(ctx context.Context, a Ask) (Issued, error) {
 	}, nil
 }
 
+// Guess is a guess at the code of an address.
+type Guess struct {
+	// Address is canonical.
+	Address string
+	// Source is the network to count under, or "".
+	Source string
+	// Digests has the guess under each live key.
+	Digests []Digest
+}
+
 // Spend decides a guess: true means that it was right, that the code is spent,
-// and that the address is verified.
-func (s *Store) Spend(ctx context.Context, address string, guess []Digest) (bool, error) {
+// and that the address is verified. It fails with a [RefusalError] when its
+// source has guessed wrong too often.
+func (s *Store) Spend(ctx context.Context, g Guess) (bool, error) {
 	digests := map[string]string{}
-	for _, d := range guess {
+	for _, d := range g.Digests {
 		digests[d.Key] = d.Sum
 	}
 	p := s.limits()
 	p["once"], p["digests"], p["verified_for"] = rand.Text(), digests, s.rules.VerifiedFor.Milliseconds()
-	reply, err := s.run(ctx, spendScript, p, codeKey(address), failedKey(address), verifiedKey(address))
+	s.limitSource(p, g.Source, s.rules.SourceGuessLimit)
+	reply, err := s.run(ctx, spendScript, p,
+		"otp:guessed:"+g.Source, codeKey(g.Address), failedKey(g.Address), verifiedKey(g.Address))
 	if err != nil {
 		return false, fmt.Errorf("spend: %w", err)
 	}
-	return reply.number(0) == 1, nil
+	switch outcome := reply.text(0); outcome {
+	case "right":
+		return true, nil
+	case "wrong":
+		return false, nil
+	default:
+		return false, &RefusalError{Reason: outcome, Wait: reply.duration(1)}
+	}
 }
 
 // Standing is how an address stands.
@@ -159,9 +177,14 @@ func (s *Store) Withdraw(ctx context.Context, address string) error {
 }
 
 // Unlock is the operator's: it forgets what an address has got wrong and how
-// often it asked, so that it can ask again at once.
-func (s *Store) Unlock(ctx context.Context, address string) error {
-	return s.client.Del(ctx, failedKey(address), askedKey(address)).Err()
+// often it asked, so that it can ask again at once. It tells whether there was
+// anything to forget.
+func (s *Store) Unlock(ctx context.Context, address string) (bool, error) {
+	forgot, err := s.client.Del(ctx, failedKey(address), askedKey(address)).Result()
+	if err != nil {
+		return false, fmt.Errorf("unlock: %w", err)
+	}
+	return forgot > 0, nil
 }
 
 // Retire marks an address as registered, withdraws its challenge, and returns
@@ -220,6 +243,14 @@ func (s *Store) limits() map[string]any {
 		"per_hour":         s.rules.PerHour,
 		"per_day":          s.rules.PerDay,
 		"failures_per_day": s.rules.FailuresPerDay,
+	}
+}
+
+// limitSource adds the parameters that a script needs to count a source.
+func (s *Store) limitSource(p map[string]any, source string, limit int) {
+	p["source_window"], p["source_limit"] = s.rules.SourceWindow.Milliseconds(), limit
+	if source == "" {
+		p["source_limit"] = 0
 	}
 }
 

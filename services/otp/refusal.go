@@ -12,7 +12,8 @@ import (
 // disclosure is that ever said.
 var ErrNotEligible = errors.New("not eligible")
 
-// RefusalError means that a limit forbids a further code for the time being.
+// RefusalError means that a limit forbids a further code, or a further guess,
+// for the time being.
 type RefusalError struct {
 	// Reason is resend_too_soon, address_limit, address_locked or source_limit.
 	Reason string

@@ -22,6 +22,19 @@ func (s *Service) withdraw(ctx context.Context, req otpapi.EmailRequest) error {
 	return nil
 }
 
+// unlock handles otp.unlock.
+func (s *Service) unlock(ctx context.Context, req otpapi.EmailRequest) (otpapi.UnlockReply, error) {
+	who, err := canonical(req.Email)
+	if err != nil {
+		return otpapi.UnlockReply{}, err
+	}
+	forgot, err := s.store.Unlock(ctx, who)
+	if err != nil {
+		return otpapi.UnlockReply{}, s.failed(err)
+	}
+	return otpapi.UnlockReply{Unlocked: forgot}, nil
+}
+
 // retire handles otp.retire. A repeat changes nothing and tells the same again.
 func (s *Service) retire(ctx context.Context, req otpapi.EmailRequest, events rpc.Caster) error {
 	who, err := canonical(req.Email)

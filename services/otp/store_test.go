@@ -35,6 +35,7 @@ func TestStore(t *testing.T) {
 			"twenty failures lock until tomorrow":    failuresLock,
 			"an operator lifts a lock":               unlock,
 			"a source has thirty requests":           sourceLimit,
+			"a source has fifty wrong guesses":       sourceGuesses,
 			"a decoy cannot be met":                  decoyCannotBeMet,
 			"limits are the same for all":            sameLimits,
 			"a code outlives a change of pepper":     rotation,
@@ -245,8 +246,10 @@ func unlock(t *testing.T, d desk) {
 		d.move(t, time.Hour)
 	}
 	d.mustRefuse(t, "address_locked")
-	if err := d.Unlock(t.Context(), d.who); err != nil {
-		t.Fatal(err)
+	for _, want := range []bool{true, false} {
+		if forgot, err := d.Unlock(t.Context(), d.who); err != nil || forgot != want {
+			t.Fatalf("unlock: %v, %v; want %v", forgot, err, want)
+		}
 	}
 	d.mustAsk(t, right)
 	d.mustGuess(t, right, true)
@@ -271,6 +274,42 @@ func sourceLimit(t *testing.T, d desk) {
 	d.move(t, 10*time.Minute)
 	if err := ask(address()); err != nil {
 		t.Errorf("ten minutes later: %v", err)
+	}
+}
+
+// Wrong guesses count at whatever address, right ones do not, and beyond the
+// limit a code keeps what it bears.
+func sourceGuesses(t *testing.T, d desk) {
+	t.Helper()
+	d.list(t)
+	d.mustAsk(t, right)
+	guess := func(who, code string) (bool, error) {
+		return d.Spend(t.Context(), otp.Guess{Address: who, Source: d.source, Digests: d.pepper.Digests(who, code)})
+	}
+	for i := range 50 {
+		if got, err := guess(address(), wrong); got || err != nil {
+			t.Fatalf("wrong guess %d: %v, %v", i+1, got, err)
+		}
+		if i == 25 {
+			if got, err := guess(d.who, right); !got || err != nil {
+				t.Fatalf("right guess: %v, %v", got, err)
+			}
+			d.move(t, time.Minute)
+			d.mustAsk(t, right)
+		}
+	}
+	_, err := guess(d.who, right)
+	refusal, ok := errors.AsType[*otp.RefusalError](err)
+	if !ok || refusal.Reason != "source_limit" || refusal.Wait > 10*time.Minute || refusal.Wait < 8*time.Minute {
+		t.Fatalf("guess 51: %v", err)
+	}
+	if left := d.standing(t).AttemptsLeft; left != 5 {
+		t.Errorf("the code bears %d guesses, want 5", left)
+	}
+	d.mustGuess(t, right, true) // from elsewhere
+	d.move(t, 10*time.Minute)
+	if got, err := guess(address(), wrong); got || err != nil {
+		t.Errorf("ten minutes later: %v, %v", got, err)
 	}
 }
 

@@ -178,7 +178,7 @@ func (d desk) ask(ctx context.Context, code string) (otp.Issued, error) {
 }
 
 func (d desk) guess(ctx context.Context, code string) (bool, error) {
-	return d.Spend(ctx, d.who, d.pepper.Digests(d.who, code))
+	return d.Spend(ctx, otp.Guess{Address: d.who, Digests: d.pepper.Digests(d.who, code)})
 }
 
 func (d desk) list(t *testing.T) {

@@ -104,7 +104,8 @@ func (r *CreateReply) UnmarshalJSON(data []byte) error {
 // the address verified for 15 minutes in the same step; else 0. Wrong, spent,
 // expired, exhausted and never issued look alike; [Status] has the rest. A code
 // that is not 6 to 10 digits fails with [rpc.InvalidArgument], reason
-// "bad_otp", and is not counted.
+// "bad_otp", and is not counted. After too many wrong guesses from one source it
+// fails with [rpc.ResourceExhausted], reason "source_limit", unseen.
 var Authen = rpc.NewMethod[AuthenRequest, int]("otp.authen", 5*time.Second)
 
 // AuthenRequest is a guess.
@@ -129,6 +130,16 @@ type StatusReply struct {
 	// Email is the address as it is listed, to which mail goes, of a verified
 	// address alone.
 	Email string `json:"email,omitempty"`
+}
+
+// Unlock is the operator's, who has spoken with the owner of an address: what was
+// guessed wrong and how often a code was asked for is forgotten, so that the
+// next one can be had at once.
+var Unlock = rpc.NewMethod[EmailRequest, UnlockReply]("otp.unlock", 5*time.Second).Idempotent()
+
+// UnlockReply tells whether there was anything to forget.
+type UnlockReply struct {
+	Unlocked bool `json:"unlocked"`
 }
 
 // Delete withdraws an outstanding code.
