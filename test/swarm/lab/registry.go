@@ -1,0 +1,46 @@
+package lab
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// registryBox is the container of the registry, and the volume that has its
+// images from one run to the next.
+const registryBox = "matriq-lab-registry"
+
+// serveImages starts the registry and puts the images of others into it, under
+// the names by which the nodes ask their mirror for them.
+func (s *Swarm) serveImages(ctx context.Context, net network) error {
+	d := s.engine.docker
+	_, err := d.run(ctx, "run", "--detach", "--name", registryBox, "--label", threeLabel,
+		"--network", net.name, "--ip", net.addr(registryHost), "--publish", "127.0.0.1::"+registryPort,
+		"--volume", registryBox+":/var/lib/docker-registry", registryImage)
+	if err != nil {
+		return err
+	}
+	address, err := d.run(ctx, "port", registryBox, registryPort) // a loopback address needs no certificate
+	if err != nil {
+		return err
+	}
+	var all errgroup.Group
+	for _, i := range standIns() {
+		all.Go(func() error { return push(ctx, d, i.tag, address+"/library/"+i.tag) })
+	}
+	return all.Wait()
+}
+
+// push puts an image into a registry under the name that says which.
+func push(ctx context.Context, d docker, tag, name string) (err error) {
+	if _, err := d.run(ctx, "tag", tag, name); err != nil {
+		return err
+	}
+	defer func() {
+		_, failed := d.run(context.WithoutCancel(ctx), "rmi", name) // only the name
+		err = errors.Join(err, failed)
+	}()
+	_, err = d.run(ctx, "push", "--quiet", name)
+	return err
+}
