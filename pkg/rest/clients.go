@@ -89,22 +89,8 @@ func (c *Clients) add(number int, entry string) (fault string) {
 		name:     sha256.Sum256([]byte(name)),
 		password: sha256.Sum256([]byte(password)),
 		scopes:   scopes,
-		weakness: weakness(name, password),
+		weakness: service.Weakness(name, password, minPassword),
 	})
-	return ""
-}
-
-// weakness says what is wrong with a password, or "".
-func weakness(name, password string) string {
-	known := []string{"guest", "devops101", "demo", "admin", "password", "changeme", "secret", strings.ToLower(name)}
-	switch {
-	case password == "":
-		return "is empty"
-	case slices.Contains(known, strings.ToLower(password)):
-		return "is a known default"
-	case len(password) < minPassword:
-		return fmt.Sprintf("is shorter than %d characters", minPassword)
-	}
 	return ""
 }
 

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -93,4 +94,15 @@ func orElse(d *time.Duration, fallback time.Duration) {
 	if *d == 0 {
 		*d = fallback
 	}
+}
+
+// Login returns where and as whom a DSN logs in; ok is false for one that needs
+// no password: SQLite's, and a socket of this machine.
+func Login(dsn string) (host, user, password string, ok bool) {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil || cfg.Net != "tcp" {
+		return "", "", "", false
+	}
+	host, _, err = net.SplitHostPort(cfg.Addr)
+	return host, cfg.User, cfg.Passwd, err == nil
 }

@@ -41,6 +41,23 @@ func number(t *testing.T, db *sqldb.DB, query string) int64 {
 	return n
 }
 
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	for dsn, want := range map[string][3]string{
+		"student:pa:ss@tcp(db:3306)/x": {"db", "student", "pa:ss"},
+		"student@tcp(db)/x":            {"db", "student", ""},
+		"root:r@tcp([::1]:3306)/x":     {"::1", "root", "r"},
+		"student@unix(/run/db.sock)/x": {},
+		"sqlite:/tmp/a.db":             {},
+		"no DSN":                       {},
+	} {
+		host, user, password, ok := sqldb.Login(dsn)
+		if got := [3]string{host, user, password}; got != want || ok != (host != "") {
+			t.Errorf("%s: %q, %v; want %q", dsn, got, ok, want)
+		}
+	}
+}
+
 func TestOpen_RefusesADSNThatCannotWork(t *testing.T) {
 	t.Parallel()
 	for name, dsn := range map[string]string{

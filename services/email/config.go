@@ -3,6 +3,7 @@ package email
 import (
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,10 @@ func (c Config) RPC(env service.Env) rpc.Options {
 
 // Validate implements [service.Validator].
 func (c Config) Validate() []error {
-	faults := append(c.Rules.faults(), c.SMTPConfig.faults()...)
+	faults := slices.Concat(
+		service.WeakURL("AMQP_URL", c.AMQPURL), service.WeakURL("REDIS_URL", c.RedisURL),
+		c.Rules.faults(), c.SMTPConfig.faults(),
+	)
 	if c.LogTTL < time.Hour {
 		faults = append(faults, service.Fault{
 			Setting: "MAIL_LOG_TTL", Problem: "is less than an hour, in which a cast may be repeated",

@@ -16,7 +16,7 @@ import (
 // settings are enough to start a worker of the lane.
 func settings(lane string) map[string]string {
 	return map[string]string{
-		"AMQP_URL": "amqp://x", "REDIS_URL": "redis://x", "SMTP_URL": "smtp://mail:25?tls=none",
+		"AMQP_URL": "amqp://email:secret-words@x", "REDIS_URL": "redis://:secret-words@x", "SMTP_URL": "smtp://mail:25?tls=none",
 		"MAIL_FROM": "Matriq <no-reply@matriq.example>", "EMAIL_LANE": lane,
 	}
 }

@@ -24,8 +24,13 @@ type SMTPConfig struct {
 
 func (c SMTPConfig) faults() []error {
 	var faults []error
-	if _, err := parseServer(c.URL); err != nil && c.URL != "" {
+	server, err := parseServer(c.URL)
+	switch {
+	case c.URL == "": // told as missing
+	case err != nil:
 		faults = append(faults, service.Fault{Setting: "SMTP_URL", Problem: err.Error(), Cure: "write smtp://user:password@host:587?tls=starttls"})
+	case server.user != "":
+		faults = append(faults, service.WeakPassword("SMTP_URL", server.host, server.user, server.password)...)
 	}
 	if c.Connections < 1 {
 		faults = append(faults, service.Fault{Setting: "SMTP_CONNECTIONS", Problem: "is less than 1", Cure: "write a whole number such as 16"})

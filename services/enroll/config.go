@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"matriq/pkg/service"
+	"matriq/pkg/sqldb"
 )
 
 // Config are the settings of the program.
@@ -23,8 +24,12 @@ func ReadConfig(env service.Env) (Config, error) {
 
 // Validate implements [service.Validator].
 func (c Config) Validate() []error {
-	if c.Inbox < time.Second {
-		return []error{service.Fault{Setting: "INBOX_KEEP", Problem: "is too short", Cure: "write a duration of a second or more, such as 720h"}}
+	faults := service.WeakURL("AMQP_URL", c.AMQPURL)
+	if host, user, password, ok := sqldb.Login(c.DSN); ok {
+		faults = append(faults, service.WeakPassword("MYSQL_DSN", host, user, password)...)
 	}
-	return nil
+	if c.Inbox < time.Second {
+		faults = append(faults, service.Fault{Setting: "INBOX_KEEP", Problem: "is too short", Cure: "write a duration of a second or more, such as 720h"})
+	}
+	return faults
 }

@@ -24,7 +24,7 @@ func ReadConfig(env service.Env) (Config, error) {
 
 // Validate implements [service.Validator].
 func (c Config) Validate() []error {
-	faults := c.REST.Faults(c.HTTPAddr)
+	faults := append(service.WeakURL("AMQP_URL", c.AMQPURL), c.REST.Faults(c.HTTPAddr)...)
 	if c.MaxImport < 1 {
 		faults = append(faults, service.Fault{Setting: "MAX_IMPORT_BYTES", Problem: "is less than 1", Cure: "write a number of bytes such as 67108864"})
 	}

@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"slices"
 	"time"
 
 	"matriq/pkg/keyring"
@@ -49,8 +50,11 @@ func ReadConfig(env service.Env) (Config, error) {
 }
 
 // Validate implements [service.Validator].
-func (r Rules) Validate() []error {
-	return append(r.badKeys(), r.badNumbers()...)
+func (c Config) Validate() []error {
+	return slices.Concat(
+		service.WeakURL("AMQP_URL", c.AMQPURL), service.WeakURL("REDIS_URL", c.RedisURL),
+		c.badKeys(), c.badNumbers(),
+	)
 }
 
 func (r Rules) badKeys() []error {

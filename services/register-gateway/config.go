@@ -21,4 +21,6 @@ func ReadConfig(env service.Env) (Config, error) {
 }
 
 // Validate implements [service.Validator].
-func (c Config) Validate() []error { return c.REST.Faults(c.HTTPAddr) }
+func (c Config) Validate() []error {
+	return append(service.WeakURL("AMQP_URL", c.AMQPURL), c.REST.Faults(c.HTTPAddr)...)
+}

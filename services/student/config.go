@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"matriq/pkg/service"
+	"matriq/pkg/sqldb"
 )
 
 // Config are the settings of the program.
@@ -24,7 +25,10 @@ func ReadConfig(env service.Env) (Config, error) {
 
 // Validate implements [service.Validator].
 func (c Config) Validate() []error {
-	var faults []error
+	faults := service.WeakURL("AMQP_URL", c.AMQPURL)
+	if host, user, password, ok := sqldb.Login(c.DSN); ok {
+		faults = append(faults, service.WeakPassword("MYSQL_DSN", host, user, password)...)
+	}
 	refuse := func(bad bool, setting, problem, cure string) {
 		if bad {
 			faults = append(faults, service.Fault{Setting: setting, Problem: problem, Cure: cure})

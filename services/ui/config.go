@@ -41,11 +41,13 @@ func ReadConfig(env service.Env) (Config, error) {
 
 // Validate implements [service.Validator].
 func (c Config) Validate() []error {
-	faults := c.originFaults()
+	faults := append(c.originFaults(), service.WeakURL("REDIS_URL", c.RedisURL)...)
 	for name, raw := range map[string]string{"OTP_URL": c.OTPURL, "REGISTER_URL": c.RegisterURL} {
 		if _, err := newEndpoint(raw); raw != "" && err != nil {
 			faults = append(faults, service.Fault{Setting: name, Problem: err.Error(), Cure: "write http://name:password@host:port"})
+			continue
 		}
+		faults = append(faults, service.WeakURL(name, raw)...)
 	}
 	if c.SessionIdle < time.Second || c.SessionLifetime < c.SessionIdle {
 		faults = append(faults, service.Fault{

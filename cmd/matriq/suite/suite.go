@@ -119,7 +119,7 @@ func (s *suite) openServers(ctx context.Context) error {
 	}
 	origin := "http://" + s.cfg.UI.Addr().String()
 	s.vars = map[string]string{
-		"AMQP_URL":        orElse(s.cfg.Servers.AMQP, "amqp://memory"),
+		"AMQP_URL":        orElse(s.cfg.Servers.AMQP, "amqp://localhost"),
 		"API_CLIENTS":     Client + ":otp+register+import",
 		"OTP_URL":         "http://" + Client + "@" + s.cfg.OTP.Addr().String(),
 		"REGISTER_URL":    "http://" + Client + "@" + s.cfg.Register.Addr().String(),
