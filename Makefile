@@ -43,7 +43,8 @@ test-faults: ## kill, cut and block what the services rely on, for minutes; CHAO
 	TESTENV=required CHAOS_SEEDS=$(CHAOS_SEEDS) go test -count=1 -timeout 60m -v matriq/test/chaos/...
 
 test-swarm: ## deploy on a real Docker Swarm and do to it what may happen; NODES (1) or 3, as root on Debian
-	NODES=$(NODES) go test -count=1 -timeout 60m -v matriq/test/swarm
+	tools/install swarm
+	NODES=$(NODES) go test -count=1 -timeout 60m -p 1 -v matriq/test/swarm/lab matriq/test/swarm
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@grep -rHoE --include='*_test.go' '^func Fuzz\w+' cmd pkg services test | while IFS=: read -r file func; do \

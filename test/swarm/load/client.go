@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 	"time"
 )
 
@@ -107,9 +106,6 @@ func (c *client) get(ctx context.Context, url string) (answer, error) {
 	return c.send(req)
 }
 
-// turn spreads connections over the addresses of a site.
-var turn atomic.Uint64 //nolint:gochecknoglobals // as the resolver of a machine is one for all
-
 // dial tries the addresses of the site one after the other, as browsers do with
 // what a name stands for.
 func (s *Site) dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
@@ -122,7 +118,7 @@ func (s *Site) dial(ctx context.Context, network, addr string) (conn net.Conn, e
 		addresses = []string{host}
 	}
 	dialer := net.Dialer{Timeout: dialTimeout}
-	first := turn.Add(1)
+	first := s.turn.Add(1)
 	for i := range addresses {
 		conn, err = dialer.DialContext(ctx, network, net.JoinHostPort(addresses[(first+uint64(i))%uint64(len(addresses))], port))
 		if err == nil {

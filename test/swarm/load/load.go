@@ -16,6 +16,7 @@ package load
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"matriq/pkg/api/restapi"
@@ -35,6 +36,8 @@ type Site struct {
 	// Addresses are what the site's name stands for. None: the host of each URL is
 	// asked.
 	Addresses []string
+
+	turn atomic.Uint64 // which address is tried first
 }
 
 // Plan is how many come, and how they behave.
