@@ -57,6 +57,21 @@ func Chromium(tb testing.TB) string {
 	return ""
 }
 
+// Prometheus returns the paths of Prometheus and of promtool.
+func Prometheus(tb testing.TB) (server, promtool string) {
+	tb.Helper()
+	wanted(tb)
+	for name, path := range map[string]*string{"prometheus": &server, "promtool": &promtool} {
+		var err error
+		if *path, err = exec.LookPath(name); err != nil {
+			unavailable(tb, errNoPrometheus)
+		}
+	}
+	return server, promtool
+}
+
+var errNoPrometheus = errors.Join(servers.ErrNotInstalled, errors.New("prometheus; on Debian, as root: apt-get install prometheus"))
+
 var errNoChromium = errors.Join(servers.ErrNotInstalled, errors.New("chromium; on Debian, as root: apt-get install chromium"))
 
 // Installed ends the test unless RabbitMQ, MariaDB and Redis are installed, for a
