@@ -108,6 +108,10 @@ func (p *Process) Stop() error {
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// ExitCode is how the process ended, -1 for a signal. It may be asked once Done
+// is closed.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
+
 // Log returns what the process has written so far, its end where it is long.
 func (p *Process) Log() string {
 	data, err := os.ReadFile(p.LogFile)

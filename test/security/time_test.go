@@ -34,14 +34,12 @@ func (s *system) pass(t *testing.T, address string, d time.Duration) {
 	}
 }
 
-// expiry is when the code of an address dies, by Redis's clock.
-func (s *system) expiry(t *testing.T, address string) time.Time {
+// expireAt sets when the code of an address dies, by Redis's clock.
+func (s *system) expireAt(t *testing.T, address string, at time.Time) {
 	t.Helper()
-	ms, err := s.redis.HGet(t.Context(), "otp:code:"+address, "expires").Int64()
-	if err != nil {
+	if err := s.redis.HSet(t.Context(), "otp:code:"+address, "expires", at.UnixMilli()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	return time.UnixMilli(ms)
 }
 
 // clock is Redis's.
