@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -130,25 +131,33 @@ func (c client) guess(t *testing.T, email, code string) (right bool) {
 // decide is try for a goroutine beside the test's: it fails unless the guess is
 // decided.
 func (c client) decide(ctx context.Context, email, code string) (reply restapi.AuthenReply, err error) {
-	body, err := json.Marshal(restapi.AuthenRequest{Email: email, OTP: code})
+	err = c.call(ctx, c.OTP+restapi.PathAuthen, restapi.AuthenRequest{Email: email, OTP: code}, &reply)
+	return reply, err
+}
+
+// call is PostJSON for a goroutine beside the test's: it fails unless the answer
+// is 200, which it decodes into reply.
+func (c client) call(ctx context.Context, url string, body, reply any) error {
+	data, err := json.Marshal(body)
 	if err != nil {
-		return reply, err
+		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.OTP+restapi.PathAuthen, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(data))
 	if err != nil {
-		return reply, err
+		return err
 	}
 	req.SetBasicAuth(c.Name, c.Password)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := c.HTTP.Do(req)
 	if err != nil {
-		return reply, err
+		return err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return reply, fmt.Errorf("authen of %s is answered with %s", email, res.Status)
+		said, _ := io.ReadAll(res.Body) // the status alone tells enough
+		return fmt.Errorf("%s is answered with %s: %s", url, res.Status, said)
 	}
-	return reply, json.NewDecoder(res.Body).Decode(&reply)
+	return json.NewDecoder(res.Body).Decode(reply)
 }
 
 // wrong returns a code that is not code.

@@ -17,6 +17,7 @@ type trial struct {
 func trials() []trial {
 	return slices.Concat(
 		codeTrials(),
+		limitTrials(),
 	)
 }
 
