@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"matriq/pkg/rpc"
@@ -18,13 +17,16 @@ const brokerTimeout = time.Minute
 
 // brokerFlag adds the flag by which a command finds the broker.
 func brokerFlag(flags *flag.FlagSet) *string {
-	return flags.String("amqp", "", "`URL` of RabbitMQ: amqp://user:password@host:5672/vhost; or set AMQP_URL, which keeps the password off the command line")
+	return flags.String("amqp", "", "`URL` of RabbitMQ: amqp://user:password@host:5672/vhost; or set AMQP_URL or AMQP_URL_FILE, which keeps the password off the command line")
 }
 
 // withBroker runs do with a connection to the broker at url, or at AMQP_URL.
 func withBroker(ctx context.Context, url string, std stdio, do func(context.Context, *rpc.Conn) error) error {
-	url = cmp.Or(url, os.Getenv("AMQP_URL")) //nolint:forbidigo // a command has no settings of its own but this
-	if url == "" {
+	fallback, err := setting("AMQP_URL")
+	if err != nil {
+		return err
+	}
+	if url = cmp.Or(url, fallback); url == "" {
 		return errors.New("which broker? Give --amqp URL or set AMQP_URL (what matriq up keeps in memory ends with it)")
 	}
 	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)

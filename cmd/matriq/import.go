@@ -26,7 +26,7 @@ importing a file twice adds nothing.`
 // importList sends a file to the gateway and prints the report.
 func importList(ctx context.Context, args []string, std stdio) error {
 	flags := newFlags("import [flags] FILE", importAbout, std)
-	to := flags.String("url", "", "`URL` of the otp-gateway, with the client's name and password (scope import); or set OTP_URL, which keeps the password off the command line; that of matriq up if both are empty")
+	to := flags.String("url", "", "`URL` of the otp-gateway, with the client's name and password (scope import); or set OTP_URL or OTP_URL_FILE, which keeps the password off the command line; that of matriq up if both are empty")
 	asJSON := flags.Bool("json", false, "print the report as JSON")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -35,7 +35,11 @@ func importList(ctx context.Context, args []string, std stdio) error {
 		flags.Usage()
 		return errUsage
 	}
-	gateway := cmp.Or(*to, os.Getenv("OTP_URL"), localGateway) //nolint:forbidigo // a command has no settings of its own but this
+	fallback, err := setting("OTP_URL")
+	if err != nil {
+		return err
+	}
+	gateway := cmp.Or(*to, fallback, localGateway)
 	if gateway == "" {
 		return errors.New("name the otp-gateway with --url URL or set OTP_URL")
 	}
