@@ -77,6 +77,12 @@ func (p *Person) do(t *testing.T, req *http.Request) *Page {
 	return &Page{person: p, URL: res.Request.URL, Status: res.StatusCode, Body: string(body), root: root}
 }
 
+// Again asks for the page once more.
+func (p *Page) Again(t *testing.T) *Page {
+	t.Helper()
+	return p.person.Open(t, p.URL.RequestURI())
+}
+
 // Submit fills in and sends the form that has all the fields, and returns the
 // page that follows.
 func (p *Page) Submit(t *testing.T, fields map[string]string) *Page {

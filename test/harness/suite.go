@@ -51,6 +51,8 @@ type Plan struct {
 	Each     int
 	// Settings of all programs, over those of [Start]; "" removes one.
 	Settings map[string]string
+	// Before, when set, is called before the first program starts.
+	Before func()
 }
 
 // Start runs each service in the given number of replicas and returns when all
@@ -66,6 +68,9 @@ func (p Plan) Start(t *testing.T) *Suite {
 	s := newSuite(t)
 	for name, value := range p.Settings {
 		s.Set(name, value)
+	}
+	if p.Before != nil {
+		p.Before()
 	}
 	for _, service := range Services {
 		replicas, named := p.Replicas[service]
