@@ -27,6 +27,7 @@ func commands() []command {
 		{"import", "list addresses as eligible, from a CSV or JSON file", importList},
 		{"dlq", "look after the messages that could not be processed", dlq},
 		{"unlock", "let an address ask for a code again", unlock},
+		{"inbox", "take all mails and show them on a page, for trying a stack out", inbox},
 		{"topology", "print what the services declare at RabbitMQ", topology},
 		{"version", "print the version", version},
 	}...)
