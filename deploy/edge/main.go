@@ -135,7 +135,7 @@ func adapt() ([]byte, error) {
 func healthcheck(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	port, ok := os.LookupEnv("EDGE_ADMIN_PORT")
+	port, ok := os.LookupEnv("EDGE_LISTEN_ADMIN")
 	if !ok {
 		port = "9090"
 	}
