@@ -54,7 +54,7 @@ func Start(ctx context.Context, nodes int) (*Swarm, error) {
 	}
 	s := &Swarm{}
 	if err := s.start(ctx, nodes); err != nil {
-		return nil, errors.Join(fmt.Errorf("lab: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("lab: %w", err), s.Close()) //nolint:contextcheck // the end comes also if ctx has ended
 	}
 	return s, nil
 }

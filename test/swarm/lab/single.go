@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"strings"
 )
 
 // madeSwarm is the label of a node whose swarm a lab has made. Whoever finds it
@@ -14,15 +14,12 @@ const madeSwarm = "matriq.lab.swarm"
 // single makes this machine's engine a swarm, or uses the one that it leads.
 func (s *Swarm) single(ctx context.Context) error {
 	d := s.engine.docker
-	name, err := os.Hostname()
+	info, err := d.run(ctx, "info", "--format", "{{.Name}} {{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.Nodes}}")
 	if err != nil {
 		return err
 	}
+	name, state, _ := strings.Cut(info, " ")
 	s.Nodes = []*Node{{Name: name, Addr: "127.0.0.1", docker: d}}
-	state, err := d.run(ctx, "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.Nodes}}")
-	if err != nil {
-		return err
-	}
 	switch state {
 	case "inactive false 0":
 		s.atEnd(s.leaveSwarm)
@@ -39,7 +36,11 @@ func (s *Swarm) initSwarm(ctx context.Context) error {
 	if _, err := d.run(ctx, "swarm", "init", "--advertise-addr", "127.0.0.1"); err != nil {
 		return err
 	}
-	_, err := d.run(ctx, "node", "update", "--label-add", madeSwarm+"=true", "self")
+	id, err := d.run(ctx, "info", "--format", "{{.Swarm.NodeID}}")
+	if err != nil {
+		return err
+	}
+	_, err = d.run(ctx, "node", "update", "--label-add", madeSwarm+"=true", id)
 	return err
 }
 
