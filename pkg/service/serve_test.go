@@ -136,23 +136,23 @@ func TestEnv_HTTP_KeepsIdleConnectionsWhileDraining(t *testing.T) {
 	}
 	defer conn.Close()
 	answers := bufio.NewReader(conn)
-	post := func() *http.Response {
+	closed := func() bool {
 		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: ui\r\nContent-Length: 0\r\n\r\n") // the answer tells
 		answer, err := http.ReadResponse(answers, nil)
 		if err != nil {
 			t.Fatalf("no answer on the connection: %v", err)
 		}
 		_ = answer.Body.Close()
-		return answer
+		return answer.Close
 	}
-	if post().Close {
+	if closed() {
 		t.Fatal("the connection is to be closed before the stop")
 	}
 	s.stop()
 	for closing := false; !closing; {
 		closing = closes(t, s.url)
 	}
-	if !post().Close {
+	if !closed() {
 		t.Error("the connection is to stay open while the server leaves")
 	}
 }

@@ -64,7 +64,7 @@ func exercises() []exercise {
 func TestExercises(t *testing.T) { //nolint:paralleltest // one stack, one exercise after the other
 	s := startStack(t, nodes(t))
 	var table results
-	for _, e := range exercises() {
+	for _, e := range exercises() { //nolint:paralleltest // as above
 		if e.nodes <= len(s.swarm.Nodes) {
 			t.Run(e.name, func(t *testing.T) { table.add(e, s.exercise(t, e)) })
 		}

@@ -53,7 +53,7 @@ func (s *stack) rows(t *testing.T, service, query string) map[string]bool {
 		t.Fatal(err)
 	}
 	found := map[string]bool{}
-	for _, line := range strings.Split(out, "\n") {
+	for line := range strings.SplitSeq(out, "\n") {
 		found[line] = true
 	}
 	return found

@@ -86,7 +86,7 @@ func (s *stack) wait(t *testing.T, what string, yes func(context.Context) bool, 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), settleTimeout)
 	defer cancel()
-	pace := time.NewTicker(time.Second) // each question is a process
+	pace := time.NewTicker(2 * time.Second) // each question is a process
 	defer pace.Stop()
 	err := harness.Poll(ctx, func() bool {
 		if yes(ctx) {

@@ -100,7 +100,7 @@ func newStack(t *testing.T, nodes int) *stack {
 		"EDGE_HTTP_PORT="+httpPort, "EDGE_HTTPS_PORT="+httpsPort, "REGISTER_API_PORT="+registerPort, "OTP_API_PORT="+otpPort,
 		"INBOX_PORT="+inboxPort, "SUBNET_PUBLIC=10.210.1.0/24", "SUBNET_API=10.210.2.0/24",
 		"PUBLIC_ORIGIN=http://localhost:"+httpPort, "MAIL_FROM=Registration <registration@example.ac.th>",
-		"SHOW_REPLICA=true", "SOURCE_LIMIT=0")
+		"SHOW_REPLICA=true", "SOURCE_LIMIT=0", "HEALTH_INTERVAL=4s")
 	s.prefix = setting(s.env, "IMAGE_PREFIX")
 	s.site = s.newSite()
 	return s

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -54,11 +55,7 @@ func (c *Crowd) told(id int64, p restapi.RegisterRequest) {
 func (c *Crowd) Told() map[int64]restapi.RegisterRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make(map[int64]restapi.RegisterRequest, len(c.registered))
-	for id, p := range c.registered {
-		all[id] = p
-	}
-	return all
+	return maps.Clone(c.registered)
 }
 
 // List makes the first n of the crowd eligible. Whoever is already, from a run
