@@ -76,6 +76,9 @@ func (e *engine) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := e.awaitEnd(ctx); err != nil { // it ends a while after the test program that was killed
+		return err
+	}
 	if err := os.MkdirAll(ownFile("data"), 0o700); err != nil {
 		return err
 	}
@@ -132,10 +135,15 @@ func (e *engine) stop(ctx context.Context) error {
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 		return fmt.Errorf("end dockerd (process %d): %w", pid, err)
 	}
+	return e.awaitEnd(ctx)
+}
+
+// awaitEnd waits until the engine's process is gone.
+func (e *engine) awaitEnd(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, engineStop)
 	defer cancel()
 	return poll(ctx, 200*time.Millisecond, func(context.Context) error {
-		if _, running := e.process(); running {
+		if pid, running := e.process(); running {
 			return fmt.Errorf("dockerd (process %d) does not end", pid)
 		}
 		return nil
