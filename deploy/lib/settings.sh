@@ -44,6 +44,7 @@ load_settings() {
 	export VERSION=${VERSION:-$(source_version)}
 	export EDGE_HTTP_PORT=${EDGE_HTTP_PORT:-80}
 	export PUBLIC_ORIGIN=${PUBLIC_ORIGIN:-http://localhost$(port_suffix "$EDGE_HTTP_PORT" 80)}
+	export EDGE_SITE=${EDGE_SITE:-$(site_of "$PUBLIC_ORIGIN")}
 	[[ $STACK =~ ^[a-z][a-z0-9-]{0,30}$ ]] || die "STACK is \"$STACK\"" "write small letters, digits and -, such as matriq"
 }
 
@@ -64,6 +65,12 @@ read_settings() {
 
 # port_suffix PORT USUAL is :PORT unless it is the usual one.
 port_suffix() { [ "$1" = "$2" ] || printf ':%s' "$1"; }
+
+# site_of ORIGIN is the name that the edge needs a certificate for, if any.
+site_of() {
+	[[ $1 =~ ^https://([^/:]+) ]] && printf '%s' "${BASH_REMATCH[1]}"
+	true
+}
 
 # source_version is what deploy/build calls what is checked out here.
 source_version() { git -C "$here" describe --tags --always --dirty 2>/dev/null || echo devel; }

@@ -113,26 +113,40 @@ export_replicas() {
 stack_services() { docker service ls --quiet --filter "label=com.docker.stack.namespace=$STACK"; }
 stack_networks() { docker network ls --quiet --filter "label=com.docker.stack.namespace=$STACK"; }
 
-# await_removal waits until the networks of a stack that was just removed are
-# gone: a new one would join them and lose them.
+# await_removal waits until the networks of a stack that was removed are gone: a
+# new one would find them, and lose them a moment later. What a service of another
+# stack is attached to stays, and is used again.
 await_removal() {
-	local deadline=$((SECONDS + 60))
+	local deadline=$((SECONDS + 180)) id said going
 	[ -z "$(stack_services)" ] || return 0
-	while [ -n "$(stack_networks)" ] && [ $SECONDS -lt $deadline ]; do sleep 1; done
+	while :; do
+		going=''
+		for id in $(stack_networks); do
+			said=$(docker network rm "$id" 2>&1) || [[ $said == *"in use by service"* ]] || going=$said
+		done
+		[ -n "$going" ] || return 0
+		[ $SECONDS -lt $deadline ] || die "a network of $STACK does not go away: $going" \
+			"see docker ps; a network that is \"not found\" is gone from the swarm, and only a restart of this docker forgets it"
+		sleep 1
+	done
 }
 
 # deploy_stack deploys and waits; it ends the command when the stack did not get
 # where it should.
 deploy_stack() {
 	local files=(--compose-file "$here/stack.yml") flags=(--prune)
+	export_secrets
 	[ -z "${INBOX:-}" ] || files+=(--compose-file "$here/inbox.yml")
+	[ -z "$SECRET_EDGE_CERT" ] || [ -z "$SECRET_EDGE_KEY" ] || {
+		files+=(--compose-file "$here/tls.yml")
+		export EDGE_TLS=${EDGE_TLS:-/run/secrets/edge_cert /run/secrets/edge_key}
+	}
 	if [ "$(node_count)" = 1 ]; then
 		flags+=(--resolve-image never)
 	else
 		# The tags of others are looked up when they change here, not when they move there.
 		flags+=(--resolve-image changed --with-registry-auth)
 	fi
-	export_secrets
 	export_configs
 	export_replicas
 	await_removal
@@ -144,8 +158,11 @@ deploy_stack() {
 # remember_specs notes what each service runs before a deployment, and which of
 # its tasks ended badly long ago.
 remember_specs() {
-	declare -gA spec_before=() reported=()
+	declare -gA spec_before=() update_before=() reported=()
 	local name spec id
+	while IFS='|' read -r name _ _ spec _; do
+		update_before[$name]=$spec
+	done < <(service_states)
 	while read -r name spec; do
 		spec_before[$name]=$spec
 		while read -r id _; do reported[$id]=before; done < <(errors "$name")
@@ -176,7 +193,8 @@ await_stack() {
 	[ "$changed" = 0 ] || moved=yes
 	while :; do
 		pending=() failed=()
-		while IFS='|' read -r service replicas update message; do
+		while IFS='|' read -r service replicas update at message; do
+			[ "$at" != "${update_before[$service]:-}" ] || update='' # one of long ago
 			judge "$service" "$replicas" "$update" "$message" "${due[$service]:+changed}" $((SECONDS - begun))
 		done < <(service_states)
 		[ ${#failed[@]} -eq 0 ] || fail_deployment "${failed[@]}"
@@ -196,15 +214,15 @@ await_stack() {
 	done
 }
 
-# service_states has a line for each service: name|running/wanted|state of the
-# update|message.
+# service_states has a line for each service: name|running/wanted|state of the last
+# update|when that began|message.
 service_states() {
 	local ids
 	ids=$(stack_services)
 	# shellcheck disable=SC2086 # many ids
-	join -t'|' \
+	[ -z "$ids" ] || join -t'|' \
 		<(docker service ls --filter "label=com.docker.stack.namespace=$STACK" --format '{{.Name}}|{{.Replicas}}' | sed 's/ (.*//' | sort -t'|' -k1,1) \
-		<(docker service inspect --format '{{.Spec.Name}}|{{with .UpdateStatus}}{{.State}}|{{.Message}}{{else}}|{{end}}' $ids | sort -t'|' -k1,1)
+		<(docker service inspect --format '{{.Spec.Name}}|{{with .UpdateStatus}}{{.State}}|{{.StartedAt}}|{{.Message}}{{else}}||{{end}}' $ids | sort -t'|' -k1,1)
 }
 
 # judge adds a service to pending or failed, and tells when its state is new. An
