@@ -33,6 +33,7 @@ func opening() dashboard {
 				query{"codes, 19 of 20", `histogram_quantile(0.95, sum by (le) (rate(matriq_mail_lag_seconds_bucket[5m])))`},
 				query{"confirmations, 19 of 20", `histogram_quantile(0.95, sum by (le) (rate(matriq_outbox_done_seconds_bucket{target="email.send"}[5m])))`}),
 			graph("Failures, a second", "Answers of 5xx, calls that failed by no fault of the caller, and attempts at mails that the relay put off or refused. Nothing is the usual.", perSecond,
+				query{"edge 5xx", `sum(rate(caddy_http_request_duration_seconds_count{handler="headers", code=~"5.."}[$__rate_interval]))`},
 				query{"{{job}} 5xx", `sum by (job) (rate(matriq_http_requests_total{status=~"5.."}[$__rate_interval]))`},
 				query{"call {{method}}", `sum by (method) (rate(matriq_rpc_call_seconds_count{code=~"unavailable|deadline_exceeded|internal"}[$__rate_interval]))`},
 				query{"mail {{lane}} {{result}}", `sum by (lane, result) (rate(matriq_mails_total{result=~"deferred|refused"}[$__rate_interval]))`}),
@@ -41,12 +42,13 @@ func opening() dashboard {
 				query{"follow-ups open", `max(matriq_outbox_open)`}),
 		}},
 		row{height: 8, panels: []panel{
-			graph("Requests, a second", "Answers of the pages and of both gateways. The first page is cached at the edge and hardly seen here.", requests,
+			graph("Requests, a second", "Answers of the edge to the outside, and of the pages and both gateways behind it. The first page is cached at the edge.", requests,
+				query{"edge", `sum(rate(caddy_http_requests_total{handler="headers"}[$__rate_interval]))`},
 				query{"{{job}}", `sum by (job) (rate(matriq_http_requests_total[$__rate_interval]))`}),
 			graph("Answers take", "19 of 20 answers are faster than this.", seconds,
 				query{"{{job}}", `histogram_quantile(0.95, sum by (job, le) (rate(matriq_http_request_duration_seconds_bucket[$__rate_interval])))`}),
 			graph("Replicas", "Replicas that Prometheus reaches, by service.", number,
-				query{"{{job}}", `sum by (job) (up{job!="prometheus"})`}),
+				query{"{{job}}", `sum by (job) (up{job!~"prometheus|rabbitmq-queues"})`}),
 		}},
 		row{height: 7, panels: []panel{
 			table("Alerts", "What fires, and what is about to (pending).", number,

@@ -4,7 +4,18 @@ package main
 func traffic() dashboard {
 	return newDashboard("matriq-traffic", "Matriq: traffic",
 		"Requests to the pages and to the REST gateways.", services("matriq_http_requests_total"),
-		row{"All", 8, []panel{
+		row{"At the edge", 8, []panel{
+			graph("Requests, a second", "Answers of the edge to the outside, by status.", requests,
+				query{"{{code}}", `sum by (code) (rate(caddy_http_request_duration_seconds_count{handler="headers"}[$__rate_interval]))`}),
+			graph("Not passed on, a second", "Answers that the edge had in its cache, and those for which no replica was found.", requests,
+				query{"by the edge", `sum(rate(caddy_http_requests_total{handler="headers"}[$__rate_interval])) - sum(rate(caddy_http_requests_total{handler="reverse_proxy"}[$__rate_interval]))`}),
+			graph("Answers take", "Half of the answers and 19 of 20 are faster than this, as people see it.", seconds,
+				query{"half", `histogram_quantile(0.5, sum by (le) (rate(caddy_http_request_duration_seconds_bucket{handler="headers"}[$__rate_interval])))`},
+				query{"19 of 20", `histogram_quantile(0.95, sum by (le) (rate(caddy_http_request_duration_seconds_bucket{handler="headers"}[$__rate_interval])))`}),
+			graph("Being answered", "Requests under way at the edge.", number,
+				query{"{{instance}}", `sum by (instance) (caddy_http_requests_in_flight{handler="headers"})`}),
+		}},
+		row{"Behind it", 8, []panel{
 			graph("Requests, a second", "Answers, by service.", requests,
 				query{"{{job}}", `sum by (job) (rate(matriq_http_requests_total{job=~"$job"}[$__rate_interval]))`}),
 			graph("By status", "Answers, by status. 429 are limits, 503 is something that we cannot reach.", requests,

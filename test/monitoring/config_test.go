@@ -36,10 +36,10 @@ func scrapeConfigs(t *testing.T) []scrapeConfig {
 }
 
 // targets tells for each name that the swarm would be asked for, and for its
-// port, where its tasks are in the suite. The edge is not in it.
-func targets(t *testing.T, s *harness.Suite) map[string][]string {
+// port, where its tasks are.
+func targets(t *testing.T, s *harness.Suite, e edge) map[string][]string {
 	t.Helper()
-	found := map[string][]string{"tasks.edge": {}, "tasks.rabbitmq": {testenv.AMQPMetrics(t)}}
+	found := map[string][]string{"tasks.edge": {e.admin}, "tasks.rabbitmq": {testenv.AMQPMetrics(t)}}
 	for _, service := range harness.Services {
 		for i, p := range s.Replicas(service) {
 			name := "tasks." + service
@@ -56,7 +56,7 @@ func targets(t *testing.T, s *harness.Suite) map[string][]string {
 // at addr: with the suite's processes in place of the swarm's names, a scrape each
 // second, and of a broker that others use only the suite's queues. All else, the
 // relabelling and the rules, stays.
-func configure(t *testing.T, dir, addr string, s *harness.Suite) string {
+func configure(t *testing.T, dir, addr string, s *harness.Suite, e edge) string {
 	t.Helper()
 	var config map[string]any
 	if err := yaml.Unmarshal(read(t, "prometheus/prometheus.yml"), &config); err != nil {
@@ -64,7 +64,7 @@ func configure(t *testing.T, dir, addr string, s *harness.Suite) string {
 	}
 	config["global"] = map[string]any{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
 	config["rule_files"] = []string{deployed(t, "prometheus/rules/*.yml")}
-	known := targets(t, s)
+	known := targets(t, s, e)
 	for i, job := range scrapeConfigs(t) {
 		raw := member[map[string]any](t, member[[]any](t, config["scrape_configs"])[i])
 		if len(job.DNS) == 0 {

@@ -17,7 +17,10 @@ import (
 // and once for confirmations.
 func startSuite(t *testing.T) *harness.Suite {
 	t.Helper()
-	s := harness.Plan{Each: 1, Replicas: map[string]int{"email": 2}}.Start(t)
+	s := harness.Plan{
+		Each: 1, Replicas: map[string]int{"email": 2},
+		Settings: map[string]string{"ALLOWED_HOSTS": "127.0.0.1"}, // the edge's port is known later
+	}.Start(t)
 	for _, lane := range []string{"otp", "confirm"} {
 		s.Set("EMAIL_LANE", lane)
 		s.Replace(t, "email", 0) // the new one goes to the end
@@ -29,13 +32,13 @@ func startSuite(t *testing.T) *harness.Suite {
 // REST and on the pages; some of it is refused; and something is broken. It all
 // happens twice, before and after a scrape, because Prometheus sees only what
 // rises between two.
-func drive(t *testing.T, s *harness.Suite, p *prometheus) {
+func drive(t *testing.T, s *harness.Suite, e edge, p *prometheus) {
 	t.Helper()
 	for _, round := range []string{"first", "second"} {
 		people := crowd(round)
 		importWithBadRow(t, s.Gateways(), people)
 		register(t, s, people["rest"])
-		visitPages(t, s, people["pages"])
+		visitPages(t, s, e, people["pages"])
 		refuse(t, s, people["twice"])
 		tryMailAgain(t, s, people["again"])
 		refuseMail(t, s, people["refused"])
@@ -43,7 +46,7 @@ func drive(t *testing.T, s *harness.Suite, p *prometheus) {
 			return p.answered(ctx, scraped[round])
 		})
 	}
-	breakStudent(t, s, crowd("second")["broken"])
+	breakStudent(t, s, e, crowd("second")["broken"])
 }
 
 // scraped has what is true once a round was scraped to its end, by which the
@@ -80,9 +83,9 @@ func register(t *testing.T, s *harness.Suite, who string) {
 	g.WaitProgress(t, id)
 }
 
-func visitPages(t *testing.T, s *harness.Suite, who string) {
+func visitPages(t *testing.T, s *harness.Suite, e edge, who string) {
 	t.Helper()
-	page := harness.NewPerson(t, s.UI.URL, "en").Open(t, "/").Submit(t, map[string]string{"email": who})
+	page := harness.NewPerson(t, e.pages, "en").Open(t, "/").Submit(t, map[string]string{"email": who})
 	page = page.Submit(t, map[string]string{"otp": s.Code(t, who, "")})
 	page.Submit(t, map[string]string{"firstname": "Malee", "lastname": "Jaidee"}).Has(t, "/done", "Malee")
 }
@@ -122,11 +125,12 @@ func refuseMail(t *testing.T, s *harness.Suite, who string) {
 }
 
 // breakStudent has somebody register while no replica of student runs.
-func breakStudent(t *testing.T, s *harness.Suite, who string) {
+func breakStudent(t *testing.T, s *harness.Suite, e edge, who string) {
 	t.Helper()
 	g := s.Gateways()
 	g.Prove(t, who, s.Code(t, who, g.AskCode(t, who)))
 	s.Replicas("student")[0].Kill()
+	g.Register = e.register
 	a := g.PostJSON(t, g.RegisterURL(), restapi.RegisterRequest{Firstname: "Malee", Lastname: "Jaidee", Email: who})
 	if a.Status < http.StatusInternalServerError {
 		t.Fatalf("registered without student: %d %s", a.Status, a.Body)

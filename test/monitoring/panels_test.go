@@ -13,9 +13,11 @@ import (
 // alert watches is there to be watched.
 func TestSuite_IsSeen(t *testing.T) {
 	t.Parallel()
+	binary := compileEdge(t)
 	s := startSuite(t)
-	p := startPrometheus(t, s)
-	drive(t, s, p)
+	e := startEdge(t, binary, s)
+	p := startPrometheus(t, s, e)
+	drive(t, s, e, p)
 	t.Run("panels", func(t *testing.T) { t.Parallel(); checkPanels(t, p) })
 	t.Run("rules", func(t *testing.T) { t.Parallel(); checkRules(t, p) })
 }
@@ -64,7 +66,7 @@ func (p *prometheus) rules(ctx context.Context) ([]rule, error) {
 }
 
 // metricName finds the metrics of an expression by how they are called here.
-var metricName = regexp.MustCompile(`\b(?:(?:matriq|rabbitmq|go|process|scrape)_\w+|matriq:\w+|up)\b`)
+var metricName = regexp.MustCompile(`\b(?:(?:matriq|rabbitmq|caddy|go|process|scrape)_\w+|matriq:\w+|up)\b`)
 
 func checkRules(t *testing.T, p *prometheus) {
 	t.Helper()

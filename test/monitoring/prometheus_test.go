@@ -25,13 +25,13 @@ type prometheus struct {
 	since time.Time
 }
 
-// startPrometheus scrapes s until the test ends.
-func startPrometheus(t *testing.T, s *harness.Suite) *prometheus {
+// startPrometheus scrapes s and e until the test ends.
+func startPrometheus(t *testing.T, s *harness.Suite, e edge) *prometheus {
 	t.Helper()
 	binary, _ := testenv.Prometheus(t)
 	dir, addr := t.TempDir(), testenv.Addr(t)
 	process, err := harness.Launch("prometheus", binary, filepath.Join(dir, "log"), nil,
-		"--config.file="+configure(t, dir, addr, s), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--config.file="+configure(t, dir, addr, s, e), "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+addr, "--log.level=warn")
 	if err != nil {
 		t.Fatal(err)
