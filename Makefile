@@ -59,7 +59,7 @@ fmt: $(LINTER) ## write the code in the one form
 	$(LINTER) fmt $(modules)
 
 fmt-check:
-	@unformed=$$(gofmt -l cmd pkg services test); \
+	@unformed=$$(gofmt -l cmd deploy pkg services test); \
 	test -z "$$unformed" || { echo "make fmt would change:"; echo "$$unformed"; exit 1; }
 
 tidy-check: ## check that each module stands alone: nothing missing, nothing too much
@@ -71,8 +71,9 @@ tidy-check: ## check that each module stands alone: nothing missing, nothing too
 tidy: ## tidy each module
 	@for module in $(modules); do (cd "$$module" && GOWORK=off go mod tidy) || exit 1; done
 
-docs: ## write what the code tells into docs/settings.md and docs/topology.md
+docs: ## write what the code tells: docs/settings.md, docs/topology.md, Grafana's dashboards
 	go test -count=1 matriq/cmd/matriq/settings matriq/cmd/matriq -run "InTheDocs" -update
+	go run ./deploy/grafana
 
 clean: ## remove what was built
 	rm -rf bin .cache

@@ -26,7 +26,7 @@ type edge struct {
 func compileEdge(t *testing.T) (binary string) {
 	t.Helper()
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), deployed(t, "compile"), dir, "edge").CombinedOutput(); err != nil { //nolint:gosec // G204: a script of this repository
+	if out, err := exec.CommandContext(t.Context(), deployed(t, "compile"), dir, "edge").CombinedOutput(); err != nil {
 		t.Fatalf("compile the edge: %v\n%s", err, out)
 	}
 	return filepath.Join(dir, "edge")

@@ -116,7 +116,7 @@ func TestTools_DockerTakesThem(t *testing.T) {
 		t.Log("no docker here that knows `docker stack config`: the form alone was checked")
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), docker, "stack", "config", "--compose-file", deployed(t, "tools.yml")) //nolint:gosec // G204: the docker that is installed
+	cmd := exec.CommandContext(t.Context(), docker, "stack", "config", "--compose-file", deployed(t, "tools.yml"))
 	cmd.Env = append(os.Environ(), "STACK=matriq-tools", "REGISTRATION=matriq")
 	for _, variable := range regexp.MustCompile(`\$\{((?:CONFIG|SECRET)_[A-Z_]+)\}`).FindAllStringSubmatch(string(read(t, "tools.yml")), -1) {
 		cmd.Env = append(cmd.Env, variable[1]+"=x")
@@ -130,7 +130,7 @@ func clientWithConfig(t *testing.T) string {
 	t.Helper()
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) { //nolint:forbidigo // several clients may be installed
 		docker := filepath.Join(dir, "docker")
-		help, err := exec.CommandContext(t.Context(), docker, "stack", "--help").Output() //nolint:gosec // G204: as above
+		help, err := exec.CommandContext(t.Context(), docker, "stack", "--help").Output() //nolint:gosec // G702: the docker that is installed
 		if err == nil && regexp.MustCompile(`(?m)^  config `).Match(help) {
 			return docker
 		}
