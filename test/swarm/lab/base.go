@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -20,9 +19,6 @@ const baseRecipe = "debootstrap minbase, 1"
 func makeBase(ctx context.Context, d docker) error {
 	if got, err := d.run(ctx, "image", "inspect", "--format", `{{.Comment}}`, baseImage); err == nil && got == baseRecipe {
 		return nil
-	}
-	if err := clearAway(filepath.Join(home, "base-*")); err != nil {
-		return err
 	}
 	return step("image "+baseImage+" by debootstrap", func() error { return bootstrap(ctx, d) })
 }
@@ -70,20 +66,6 @@ func importImage(ctx context.Context, d docker, root string) error {
 		return errors.Join(err, tar.Wait())
 	}
 	return tar.Wait()
-}
-
-// clearAway removes what a run that was killed has left.
-func clearAway(pattern string) error {
-	left, err := filepath.Glob(pattern)
-	if err != nil {
-		return err
-	}
-	for _, path := range left {
-		if err := os.RemoveAll(path); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // lastLines is the end of what a program wrote.
