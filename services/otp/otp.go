@@ -6,6 +6,9 @@
 // does not know. Each decision is one Lua script on Redis's clock, so replicas
 // never disagree, and two parallel right guesses give one success.
 //
+// Limits hold for an address, whoever asks or guesses, and for a source, at
+// whatever address: an IPv4 address or an IPv6 /64, as the edge tells it.
+//
 // An address that is not listed, or is registered, takes the same steps: it is
 // counted, limited and challenged like any other, and gets a reply of the same
 // shape. Its challenge is a decoy that no code meets, and only the mail worker,

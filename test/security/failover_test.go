@@ -30,7 +30,8 @@ func startSentinelGroup(t *testing.T) *sentinelGroup {
 	g.password = password
 	client := redisAt(t, g.replica.URL())
 	for _, command := range [][]any{
-		{"CONFIG", "SET", "masterauth", password}, {"CONFIG", "SET", "requirepass", password},
+		{"CONFIG", "SET", "masterauth", password},
+		{"CONFIG", "SET", "requirepass", password},
 		{"REPLICAOF", "127.0.0.1", host[strings.LastIndex(host, ":")+1:]},
 	} {
 		if err := client.Do(t.Context(), command...).Err(); err != nil {

@@ -56,7 +56,8 @@ func sourceAsks(t *testing.T, s *system) {
 // nobody an attempt.
 func sourceGuesses(t *testing.T, s *system) {
 	email := s.listed(t)
-	owner, attacker := s.client(), s.client()
+	source := s.source()
+	owner, attacker := s.client(), s.clientFrom(source)
 	code := s.codeFor(t, owner, email)
 	for i := range sourceGuessLimit {
 		if a := attacker.try(t, s.address(), "123456"); a.Status != http.StatusOK {
@@ -67,6 +68,8 @@ func sourceGuesses(t *testing.T, s *system) {
 		refused(t, attacker.try(t, email, wrong(code)), "source_limit", sourceWindow)
 	}
 	refused(t, attacker.try(t, email, code), "source_limit", sourceWindow)
+	page := harness.NewPerson(t, s.UI.URL, "en").From(source).Open(t, "/").Submit(t, map[string]string{"email": s.listed(t)})
+	page.Submit(t, map[string]string{"otp": "123456"}).Has(t, "/authen", "Too many requests come from your network")
 	if !owner.guess(t, email, code) {
 		t.Error("the owner's code was spent by refused guesses")
 	}

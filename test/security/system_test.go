@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -44,9 +45,7 @@ func startSystem(t *testing.T, settings map[string]string) *system {
 func startPlan(t *testing.T, plan harness.Plan) *system {
 	t.Helper()
 	settings := map[string]string{"SOURCE_LIMIT": "", "SHOW_REPLICA": "", "TRUSTED_PROXIES": "127.0.0.1/32"}
-	for name, value := range plan.Settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, plan.Settings)
 	plan.Settings = settings
 	s := &system{Suite: plan.Start(t)}
 	options, err := redis.ParseURL(s.RedisURL)
