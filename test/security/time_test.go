@@ -1,14 +1,17 @@
 package security_test
 
 import (
-	"math"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
+
+const day = 24 * time.Hour
+
+// pauseAfter is how long the code of a round, the first of which is 0, forbids
+// the next: a minute, and twice as long with each code of the last hour.
+func pauseAfter(round int) time.Duration { return time.Minute << round }
 
 // pass lets time pass for an address: it moves all that Redis holds of it into
 // the past. The clock itself is Redis's, which nobody can turn; the scripts
@@ -51,41 +54,3 @@ func (s *system) clock(t *testing.T) time.Time {
 	}
 	return now
 }
-
-// counter adds up a metric over the replicas of a service: all its series whose
-// labels hold every one of labels.
-func (s *system) counter(t *testing.T, service, name string, labels ...string) float64 {
-	t.Helper()
-	sum := 0.0
-	for _, p := range s.Replicas(service) {
-		for line := range strings.Lines(fetch(t, "http://"+p.Admin+"/metrics")) {
-			sum += valueOf(t, line, name, labels)
-		}
-	}
-	return sum
-}
-
-// valueOf is the value of one line of metrics, 0 when it is another metric's.
-func valueOf(t *testing.T, line, name string, labels []string) float64 {
-	t.Helper()
-	series, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-	if rest, named := strings.CutPrefix(series, name); !ok || !named || rest != "" && rest[0] != '{' {
-		return 0
-	}
-	for _, label := range labels {
-		if !strings.Contains(series, label) {
-			return 0
-		}
-	}
-	n, err := strconv.ParseFloat(value, 64)
-	if err != nil || math.IsNaN(n) {
-		t.Fatalf("metric %q", line)
-	}
-	return n
-}
-
-const day = 24 * time.Hour
-
-// pauseAfter is how long the code of a round, the first of which is 0, forbids
-// the next: a minute, and twice as long with each code of the last hour.
-func pauseAfter(round int) time.Duration { return time.Minute << round }
