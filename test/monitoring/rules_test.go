@@ -75,9 +75,13 @@ func TestAlerts_Form(t *testing.T) {
 	for _, file := range tests {
 		tried.Write(read(t, "prometheus/tests/"+filepath.Base(file)))
 	}
+	runbook := string(read(t, "../docs/operations.md"))
 	for _, a := range alerts(t) {
 		if a.Alert == "" {
 			continue
+		}
+		if !strings.Contains(runbook, "\n### "+a.Alert+"\n") {
+			t.Errorf("docs/operations.md has no heading %s", a.Alert)
 		}
 		want := "docs/operations.md#" + strings.ToLower(a.Alert)
 		if a.Annotations["summary"] == "" || a.Annotations["description"] == "" || a.Annotations["runbook_url"] != want {
