@@ -194,7 +194,8 @@ await_stack() {
 	while :; do
 		pending=() failed=()
 		while IFS='|' read -r service replicas update at message; do
-			[ "$at" != "${update_before[$service]:-}" ] || update='' # one of long ago
+			# How one ended before this deployment does not count.
+			[[ $at != "${update_before[$service]:-}" || $update = updating || $update = rollback_started ]] || update=''
 			judge "$service" "$replicas" "$update" "$message" "${due[$service]:+changed}" $((SECONDS - begun))
 		done < <(service_states)
 		[ ${#failed[@]} -eq 0 ] || fail_deployment "${failed[@]}"
@@ -239,7 +240,7 @@ judge() {
 	*)
 		if [ "${replicas%/*}" != "${replicas#*/}" ]; then
 			pending+=("$service")
-		elif [ -z "$update" ] && [ -n "$changed" ] && [ -n "${spec_before[$service]:-}" ] && [ "$elapsed" -lt 5 ]; then
+		elif [ -z "$update" ] && [ -n "$changed" ] && [ -n "${spec_before[$service]:-}" ] && [ "$elapsed" -lt 10 ]; then
 			pending+=("$service") state=
 		fi
 		;;
