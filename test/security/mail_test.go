@@ -105,9 +105,12 @@ func codeThatDies(t *testing.T, s *system) {
 	eventually(t, "the code is dead", 20*time.Second, func() bool { return time.Now().After(dies) })
 	remove()
 	// The third attempt is due 6 s, the fourth 36 s after the first.
-	eventually(t, "the dead code is dropped", time.Minute, func() bool { return s.droppedCodes(t) > dropped })
+	eventually(t, "no code waits for an attempt", time.Minute, func() bool { return s.waiting(t, codeQueues()) == 0 })
 	if mails := s.Mail.Messages(email); len(mails) != 0 {
 		t.Errorf("a dead code was mailed at %v, %v after its end", mails[0].ReceivedAt, mails[0].ReceivedAt.Sub(dies))
+	}
+	if s.droppedCodes(t) == dropped {
+		t.Error("the dead code is not counted")
 	}
 	if !c.guess(t, email, s.codeFor(t, c, email)) {
 		t.Error("the next code is refused")

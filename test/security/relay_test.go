@@ -103,6 +103,7 @@ func TestMail_RelayDownUnderLoad(t *testing.T) {
 	eventually(t, "all confirmations are out", 90*time.Second, func() bool {
 		return s.counter(t, "student", "matriq_outbox_open") == 0
 	})
+	eventually(t, "no code waits for an attempt", time.Minute, func() bool { return s.waiting(t, codeQueues()) == 0 })
 	checkMails(t, r.sink, codes, append(proved, late...))
 	if dropped := s.droppedCodes(t); dropped == 0 {
 		t.Error("no code was dropped: the server was not down for long enough to tell anything")
