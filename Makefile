@@ -10,6 +10,8 @@ LINTER   := .cache/golangci-lint
 FUZZTIME ?= 10s
 CHAOS_SEEDS ?= 3
 NODES ?= 1
+# As deploy/compile builds the edge.
+EDGE_TAGS := grpcnotrace,nobadger,nomysql,nopgx
 
 # Directories of the modules in go.work.
 modules = $$(go list -f '{{.Dir}}' -m)
@@ -46,6 +48,9 @@ test-swarm: ## deploy on a real Docker Swarm and do to it what may happen; NODES
 	tools/install swarm
 	NODES=$(NODES) go test -count=1 -timeout 60m -p 1 -v matriq/test/swarm/lab matriq/test/swarm
 
+test-edge: ## start the edge with its Caddyfile before replicas that come, go and fail
+	cd deploy/edge && GOWORK=off go test -count=1 -timeout 10m -tags $(EDGE_TAGS) ./...
+
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@grep -rHoE --include='*_test.go' '^func Fuzz\w+' cmd pkg services test | while IFS=: read -r file func; do \
 		echo "$$file $${func#func }"; \
@@ -54,6 +59,7 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 
 lint: fmt-check tidy-check $(LINTER) ## check form, modules and code
 	$(LINTER) run $$(go list -f '{{.Dir}}/...' -m)
+	cd deploy/edge && GOWORK=off ../../$(LINTER) run --build-tags $(EDGE_TAGS) ./...
 
 fmt: $(LINTER) ## write the code in the one form
 	$(LINTER) fmt $(modules)
@@ -67,9 +73,13 @@ tidy-check: ## check that each module stands alone: nothing missing, nothing too
 		echo "tidy-check $$module"; \
 		(cd "$$module" && GOWORK=off go mod tidy -diff && GOWORK=off go build ./...) || failed="$$failed $$module"; \
 	done; test -z "$$failed" || { echo "make tidy mends:$$failed"; exit 1; }
+	@cd deploy/edge && GOWORK=off go mod tidy -diff
+	@awk '$$1 ~ /^\.\// {print substr($$1, 3)}' go.work | grep -Ev '^(pkg$$|cmd/|services/)' | while read -r module; do \
+		grep -qx "!$$module/go.mod" .dockerignore || { echo ".dockerignore must let !$$module/go.mod in: go.work names it"; exit 1; }; \
+	done
 
 tidy: ## tidy each module
-	@for module in $(modules); do (cd "$$module" && GOWORK=off go mod tidy) || exit 1; done
+	@for module in $(modules) deploy/edge; do (cd "$$module" && GOWORK=off go mod tidy) || exit 1; done
 
 docs: ## write what the code tells: docs/settings.md, docs/topology.md, Grafana's dashboards
 	go test -count=1 matriq/cmd/matriq/settings matriq/cmd/matriq -run "InTheDocs" -update
@@ -81,4 +91,4 @@ clean: ## remove what was built
 $(LINTER): tools/go.mod tools/go.sum
 	cd tools && GOWORK=off go build -o ../$(LINTER) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-.PHONY: help up build test test-unit test-faults test-security test-swarm fuzz lint fmt fmt-check tidy-check tidy docs clean
+.PHONY: help up build test test-edge test-unit test-faults test-security test-swarm fuzz lint fmt fmt-check tidy-check tidy docs clean

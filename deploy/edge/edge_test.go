@@ -3,11 +3,20 @@ package main
 import (
 	"bufio"
 	"compress/gzip"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +51,7 @@ func TestEdge_Doors(t *testing.T) {
 func TestEdge_ClientAddress(t *testing.T) {
 	t.Parallel()
 	tell := func(w http.ResponseWriter, r *http.Request) {
+		//nolint:gosec // G705: no browser reads it
 		_, _ = fmt.Fprintf(w, "%q %s", r.Header.Values("X-Forwarded-For"), r.Header.Get("X-Request-Id"))
 	}
 	spoof := []string{"X-Forwarded-For", "198.51.100.1, 203.0.113.9", "X-Request-Id", "forged-0123456789"}
@@ -73,10 +83,10 @@ func front(body string, header ...string) http.HandlerFunc {
 		h["Vary"] = []string{"Accept-Language", "Accept-Encoding"}
 		h.Set("X-Served-By", "replica-1")
 		h.Set("ETag", `"v1"`)
-		for i := 0; i < len(header); i += 2 {
-			h.Set(header[i], header[i+1])
+		for pair := range slices.Chunk(header, 2) {
+			h.Set(pair[0], pair[1])
 		}
-		_, _ = io.WriteString(w, body+r.Header.Get("Accept-Language")+r.Header.Get("Cookie"))
+		_, _ = io.WriteString(w, body+r.Header.Get("Accept-Language")+r.Header.Get("Cookie")) //nolint:gosec // G705: no browser reads it
 	}
 }
 
@@ -301,7 +311,7 @@ func TestEdge_GivesTheOldPageWhenUIIsGone(t *testing.T) {
 func TestEdge_SlowSenders(t *testing.T) {
 	t.Parallel()
 	d := open(t, "EDGE_PATIENCE=500ms")
-	d.serve(t, "ui", "127.0.0.2", func(w http.ResponseWriter, r *http.Request) {
+	d.serve(t, "ui", "127.0.0.2", func(_ http.ResponseWriter, r *http.Request) {
 		if _, err := io.ReadAll(r.Body); err == nil {
 			t.Error("the whole body arrived")
 		}
@@ -335,7 +345,7 @@ func TestEdge_SlowSenders(t *testing.T) {
 func TestEdge_Limits(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	d.serve(t, "ui", "127.0.0.2", func(w http.ResponseWriter, r *http.Request) {
+	d.serve(t, "ui", "127.0.0.2", func(_ http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -408,27 +418,73 @@ func TestEdge_TellsAnOperator(t *testing.T) {
 // With a name everything is HTTPS, the REST API too, and HTTP leads there.
 func TestEdge_TLS(t *testing.T) {
 	t.Parallel()
-	d := open(t, "EDGE_SITE=localhost", "EDGE_TLS=internal")
-	d.serve(t, "ui", "127.0.0.2", say("ui"))
-	d.serve(t, "otp-gateway", "127.0.0.3", say("otp-gateway"))
-	blind := &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // G402: the CA was born a second ago
-	}}
-	for addr, want := range map[string]string{d.https: "ui GET /reg", d.otp: "otp-gateway GET /reg"} {
-		eventually(t, "HTTPS is served", func() bool {
-			r := request(t, http.MethodGet, "localhost:"+portOf(addr), "/reg", "")
-			r.URL.Scheme = "https"
-			response, err := blind.Do(r)
-			if err != nil {
-				return false
+	cert, key, pool := certificate(t)
+	for name, tc := range map[string]struct {
+		source string
+		trust  *tls.Config
+	}{
+		//nolint:gosec // G402: that CA is born with the edge
+		"a CA of its own": {"internal", &tls.Config{InsecureSkipVerify: true}},
+		"files":           {cert + " " + key, &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t, "EDGE_SITE=localhost", "EDGE_TLS="+tc.source)
+			d.serve(t, "ui", "127.0.0.2", say("ui"))
+			d.serve(t, "otp-gateway", "127.0.0.3", say("otp-gateway"))
+			over := &http.Client{Transport: &http.Transport{TLSClientConfig: tc.trust}}
+			for addr, want := range map[string]string{d.https: "ui GET /reg", d.otp: "otp-gateway GET /reg"} {
+				eventually(t, "HTTPS is served", func() bool {
+					r := request(t, http.MethodGet, "localhost:"+portOf(addr), "/reg", "")
+					r.URL.Scheme = "https"
+					response, err := over.Do(r)
+					if err != nil {
+						return false
+					}
+					defer func() { _ = response.Body.Close() }()
+					body, err := io.ReadAll(response.Body)
+					return err == nil && string(body) == want
+				})
 			}
-			defer func() { _ = response.Body.Close() }()
-			body, err := io.ReadAll(response.Body)
-			return err == nil && string(body) == want
+			led := get(t, "localhost:"+portOf(d.pages), "/reg?lang=th")
+			if led.status != 308 || led.header.Get("Location") != "https://localhost/reg?lang=th" {
+				t.Errorf("HTTP = %d %s, want 308 to HTTPS", led.status, led.header.Get("Location"))
+			}
 		})
 	}
-	led := get(t, "localhost:"+portOf(d.pages), "/reg?lang=th")
-	if led.status != 308 || led.header.Get("Location") != "https://localhost/reg?lang=th" {
-		t.Errorf("HTTP = %d %s, want 308 to HTTPS", led.status, led.header.Get("Location"))
+}
+
+// certificate writes one for localhost, and its key.
+func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
 	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool = x509.NewCertPool()
+	if parsed, err := x509.ParseCertificate(cert); err == nil {
+		pool.AddCert(parsed)
+	}
+	return writePEM(t, "CERTIFICATE", cert), writePEM(t, "PRIVATE KEY", secret), pool
+}
+
+func writePEM(t *testing.T, kind string, bytes []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), strings.ToLower(strings.ReplaceAll(kind, " ", "_")))
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

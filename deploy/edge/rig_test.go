@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ const patience = 20 * time.Second
 const asEdge = "EDGE_IS_UNDER_TEST"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asEdge) != "" {
+	if _, ok := os.LookupEnv(asEdge); ok {
 		main()
 		return
 	}
@@ -57,7 +58,7 @@ func open(t *testing.T, vars ...string) *door {
 		d.environ = append(d.environ, "EDGE_LISTEN_"+name+"="+portOf(*addr))
 	}
 	d.environ = append(d.environ, vars...)
-	d.process = exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0])
+	d.process = exec.CommandContext(context.WithoutCancel(t.Context()), "/proc/self/exe")
 	d.process.Env, d.process.Stderr = d.environ, d.log
 	if err := d.process.Start(); err != nil {
 		t.Fatal(err)
@@ -75,7 +76,7 @@ func open(t *testing.T, vars ...string) *door {
 
 // command is a command of the edge beside the one that runs.
 func (d *door) command(args ...string) *exec.Cmd {
-	c := exec.Command(os.Args[0], args...) //nolint:noctx // it ends by itself
+	c := exec.Command("/proc/self/exe", args...) //nolint:noctx // it ends by itself
 	c.Env = d.environ
 	return c
 }
@@ -198,8 +199,8 @@ func request(t *testing.T, method, addr, path, body string, pairs ...string) *ht
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		r.Header.Set(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		r.Header.Set(pair[0], pair[1])
 	}
 	return r
 }
@@ -213,7 +214,7 @@ func get(t *testing.T, addr, path string, pairs ...string) answer {
 func say(who string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		_, _ = io.WriteString(w, who+" "+r.Method+" "+r.URL.Path) // the edge has gone
+		_, _ = io.WriteString(w, who+" "+r.Method+" "+r.URL.Path) //nolint:gosec // G705: no browser reads it
 	}
 }
 

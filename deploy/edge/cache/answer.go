@@ -3,6 +3,7 @@ package cache
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -61,9 +62,7 @@ func (a *answer) size() int {
 // serve writes a; how says in the words of RFC 9211 where it came from.
 func (a *answer) serve(w http.ResponseWriter, r *http.Request, how string) error {
 	now, header := time.Now(), w.Header()
-	for name, values := range a.header.Clone() {
-		header[name] = values
-	}
+	maps.Copy(header, a.header.Clone())
 	header.Set("Age", strconv.Itoa(int(now.Sub(a.made).Seconds())))
 	header.Set("Cache-Status", fmt.Sprintf("edge; %s; ttl=%d", how, int(a.ends.Sub(now).Seconds())))
 	if a.isKnown(r) {

@@ -14,6 +14,7 @@ package cache
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"time"
 
@@ -157,7 +158,5 @@ func (h *Handler) fetch(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 // rewind takes back what a failed answer wrote into header.
 func rewind(header, before http.Header) {
 	clear(header)
-	for name, values := range before {
-		header[name] = values
-	}
+	maps.Copy(header, before)
 }
