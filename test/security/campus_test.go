@@ -23,7 +23,7 @@ func campusSize(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("SECURITY_CAMPUS") //nolint:forbidigo // a test has no service.Env
 	if text == "" {
-		return 500
+		return 5000
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {

@@ -106,9 +106,9 @@ func (r *run) mailTroubles(t *testing.T) {
 		r.client().mustAsk(t, email)
 	}
 	r.Replace(t, "email", 0)
-	remove := r.Mail.Inject(mailsink.Fault{Stage: mailsink.StageData, Action: mailsink.KeepAndCut, Times: 1})
-	defer remove()
 	cut := r.listed(t)
+	remove := r.Mail.Inject(mailsink.Fault{Stage: mailsink.StageData, Action: mailsink.KeepAndCut, To: cut, Times: 1})
+	defer remove()
 	r.client().mustAsk(t, cut)
 	for _, email := range append(waiting, cut) {
 		r.read(t, email)
