@@ -100,6 +100,7 @@ func (r *run) restThrough(t *testing.T) {
 // mailTroubles has codes wait in the work queue and in the retry queue.
 func (r *run) mailTroubles(t *testing.T) {
 	t.Helper()
+	r.confirmed(t) // else the claim of the worker that is killed has to lapse first
 	r.Replicas("email")[0].Kill()
 	waiting := []string{r.listed(t), r.listed(t)}
 	for _, email := range waiting {
@@ -128,12 +129,18 @@ func (r *run) neverComesBack(t *testing.T) {
 	r.client().mustAsk(t, r.address())
 }
 
-// settle waits until all casts are done and notes what was mailed.
-func (r *run) settle(t *testing.T) {
+// confirmed waits until all confirmations are out.
+func (r *run) confirmed(t *testing.T) {
 	t.Helper()
 	eventually(t, "all confirmations are out", time.Minute, func() bool {
 		return r.counter(t, "student", "matriq_outbox_open") == 0
 	})
+}
+
+// settle waits until all casts are done and notes what was mailed.
+func (r *run) settle(t *testing.T) {
+	t.Helper()
+	r.confirmed(t)
 	for _, m := range r.Mail.Messages("") {
 		if code := longCode.FindString(m.Text); code != "" {
 			r.mailed = append(r.mailed, code)
