@@ -236,11 +236,13 @@ func unpack(t *testing.T, encoding, body string) string {
 	return string(text)
 }
 
-// A replica that is gone costs nobody a request, whatever the name server says.
+// A replica that is gone costs nobody a request, whatever the name server says. As
+// those that stop in order do, it says at each answer that the connection ends.
 func TestEdge_GoesToAnotherReplica(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	gone := d.task(t, "127.0.0.2", say("first"))
+	gone.Config.SetKeepAlivesEnabled(false)
 	d.task(t, "127.0.0.3", say("second"))
 	d.names.set("otp-gateway", "127.0.0.2", "127.0.0.3")
 	eventually(t, "both are asked", func() bool {
@@ -394,9 +396,11 @@ func TestEdge_TellsAnOperator(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.serve(t, "ui", "127.0.0.2", say("ui"))
-	get(t, d.pages, "/reg")
-	if got := get(t, d.admin, "/metrics"); !strings.Contains(got.body, "caddy_http_requests_total") {
-		t.Errorf("metrics = %+v", got)
+	get(t, d.pages, "/")
+	for _, want := range []string{"caddy_http_requests_total", `matriq_edge_cache_answers_total{result="passed"} 1`} {
+		if got := get(t, d.admin, "/metrics"); !strings.Contains(got.body, want) {
+			t.Errorf("metrics = %+v, want %s", got, want)
+		}
 	}
 	if got := get(t, d.admin, "/config/"); got.status != 404 {
 		t.Errorf("the admin API answers: %+v", got)

@@ -14,6 +14,7 @@ package cache
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"net/http"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // pause is how long the upstream is left alone after a failure, while there is a
@@ -39,6 +41,7 @@ type Handler struct {
 
 	store   *store
 	flights *flights
+	answers *prometheus.CounterVec // nil where nobody counts
 }
 
 // Register tells Caddy of the module and its directive, which comes inside of
@@ -88,7 +91,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // Provision implements [caddy.Provisioner].
-func (h *Handler) Provision(caddy.Context) error {
+func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.MaxEntries <= 0 {
 		h.MaxEntries = 1000
 	}
@@ -97,7 +100,33 @@ func (h *Handler) Provision(caddy.Context) error {
 	}
 	h.store = newStore(h.MaxEntries, h.MaxBytes)
 	h.flights = newFlights()
-	return nil
+	return h.count(ctx.GetMetricsRegistry())
+}
+
+// count registers matriq_edge_cache_answers_total, whose result is hit, stale,
+// stored (asked for and kept from now on) or passed (asked for and not kept).
+// Several handlers of one config count together.
+func (h *Handler) count(metrics *prometheus.Registry) error {
+	if metrics == nil {
+		return nil
+	}
+	h.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "matriq_edge_cache_answers_total", Help: "Answers at paths that may be kept, by where they came from.",
+	}, []string{"result"})
+	err := metrics.Register(h.answers)
+	if before, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		h.answers, ok = before.ExistingCollector.(*prometheus.CounterVec)
+		if ok {
+			return nil
+		}
+	}
+	return err
+}
+
+func (h *Handler) note(result string) {
+	if h.answers != nil {
+		h.answers.WithLabelValues(result).Inc()
+	}
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
@@ -107,7 +136,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	if a := h.store.get(key); a.usable(time.Now()) {
-		return a.serve(w, r, "hit")
+		return h.give(a, w, r)
 	}
 	if r.Method == http.MethodHead {
 		return next.ServeHTTP(w, r)
@@ -123,9 +152,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return r.Context().Err()
 	}
 	if a := h.store.get(key); a.usable(time.Now()) {
-		return a.serve(w, r, "hit")
+		return h.give(a, w, r)
 	}
+	h.note("passed")
 	return next.ServeHTTP(w, r) // it was not to be kept: to each their own
+}
+
+// give serves what was kept.
+func (h *Handler) give(a *answer, w http.ResponseWriter, r *http.Request) error {
+	if time.Now().Before(a.ends) {
+		h.note("hit")
+	} else {
+		h.note("stale")
+	}
+	return a.serve(w, r, "hit")
 }
 
 // fetch asks next and keeps the answer if it may. An answer that may not be kept
@@ -133,7 +173,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 func (h *Handler) fetch(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, key string) error {
 	old := h.store.get(key)
 	if old.usable(time.Now()) { // since the caller looked
-		return old.serve(w, r, "hit")
+		return h.give(old, w, r)
 	}
 	fallback := old.servable(time.Now())
 	before := w.Header().Clone()
@@ -146,10 +186,12 @@ func (h *Handler) fetch(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		rewind(w.Header(), before)
 		kept := old.pausedUntil(time.Now().Add(pause))
 		h.store.put(key, kept)
-		return kept.serve(w, r, "hit")
+		return h.give(kept, w, r)
 	case err != nil || !recorder.Buffered():
+		h.note("passed")
 		return err
 	}
+	h.note("stored")
 	fresh := newAnswer(recorder.Header(), recorder.Buffer().Bytes(), time.Now(), time.Duration(h.Stale))
 	h.store.put(key, fresh)
 	return fresh.serve(w, r, "fwd=miss; stored")
