@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,7 +100,7 @@ func TestStore_Bounds(t *testing.T) {
 type site struct {
 	*Handler
 	upstream func(http.ResponseWriter, *http.Request) error
-	asked    int
+	asked    atomic.Int64
 }
 
 func newSite(t *testing.T, stale time.Duration) *site {
@@ -114,7 +116,7 @@ func (s *site) get(t *testing.T) (*httptest.ResponseRecorder, error) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	err := s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		s.asked++
+		s.asked.Add(1)
 		return s.upstream(w, r)
 	}))
 	return w, err
@@ -148,12 +150,12 @@ func TestHandler_Stale(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSite(t, time.Hour)
 				s.upstream = publish("first")
-				give := func(after time.Duration, body string, asked int) {
+				give := func(after time.Duration, body string, asked int64) {
 					t.Helper()
 					time.Sleep(after) //nolint:forbidigo // the clock is synctest's
 					w, err := s.get(t)
-					if err != nil || w.Code != 200 || w.Body.String() != body || s.asked != asked || w.Header().Get("Retry-After") != "" {
-						t.Errorf("%d %q, %v, header %v, after %d requests; want %q after %d", w.Code, w.Body, err, w.Header(), s.asked, body, asked)
+					if err != nil || w.Code != 200 || w.Body.String() != body || s.asked.Load() != asked || w.Header().Get("Retry-After") != "" {
+						t.Errorf("%d %q, %v, header %v, after %d requests; want %q after %d", w.Code, w.Body, err, w.Header(), s.asked.Load(), body, asked)
 					}
 				}
 				give(0, "first", 1)
@@ -168,6 +170,46 @@ func TestHandler_Stale(t *testing.T) {
 				time.Sleep(2 * time.Hour) //nolint:forbidigo // the clock is synctest's
 				if w, err := s.get(t); err == nil && w.Code == 200 {
 					t.Errorf("after two hours: %d %q, want the failure", w.Code, w.Body)
+				}
+			})
+		})
+	}
+}
+
+// Of a crowd one fetches; what may not be kept each fetches after that.
+func TestHandler_Crowd(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		control string
+		asked   int64
+	}{"public": {"public, max-age=60", 1}, "private": {"private", 20}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, release := newSite(t, 0), make(chan struct{})
+				s.upstream = func(w http.ResponseWriter, _ *http.Request) error {
+					<-release
+					w.Header().Set("Cache-Control", tc.control)
+					w.Header().Set("Content-Length", "4")
+					_, err := io.WriteString(w, "page")
+					return err
+				}
+				var crowd sync.WaitGroup
+				for range 20 {
+					crowd.Go(func() {
+						if w, err := s.get(t); err != nil || w.Body.String() != "page" {
+							t.Errorf("%q, %v, want the page", w.Body, err)
+						}
+					})
+				}
+				synctest.Wait()
+				if s.asked.Load() != 1 {
+					t.Errorf("%d go at once, want one", s.asked.Load())
+				}
+				close(release)
+				crowd.Wait()
+				if s.asked.Load() != tc.asked {
+					t.Errorf("%d went, want %d", s.asked.Load(), tc.asked)
 				}
 			})
 		})
