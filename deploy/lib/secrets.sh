@@ -64,8 +64,12 @@ store_secret() {
 make_missing_secrets() {
 	local name
 	for name in "${keys[@]}" "${logins[@]}"; do
-		[ -n "$(first "$name")" ] || draw "$name"
-		[ -n "$(second "$name")" ] || draw "$name"
+		if [ -z "$(first "$name")" ]; then
+			draw "$name" a
+			draw "$name" b
+		elif [ -z "$(second "$name")" ]; then
+			draw "$name"
+		fi
 	done
 	for name in "${passwords[@]}"; do
 		[ -n "$(newest "$name")" ] || random_hex 24 | store_secret "$name"
@@ -77,17 +81,16 @@ make_missing_secrets() {
 		"echo 'smtp://USER:PASSWORD@HOST:587' | deploy/secret smtp_url, or deploy/up --inbox for a trial without one"
 }
 
-# draw NAME makes one more key or login. A login takes the slot that the first
-# one leaves free.
+# draw NAME [SLOT] makes one more key or login; who goes on calls read_secrets. A
+# login takes the slot that the first one leaves free.
 draw() {
-	local slot=a
+	local slot=${2:-a}
 	if [[ " ${keys[*]} " == *" $1 "* ]]; then
 		random_key | store_secret "$1"
 	else
-		[ "$(slot_of "$(first "$1")")" != a ] || slot=b
+		[ -n "${2:-}" ] || [ "$(slot_of "$(first "$1")")" != a ] || slot=b
 		random_login "$slot" | store_secret "$1" "$slot"
 	fi
-	read_secrets
 }
 
 # first NAME, second NAME: see above.

@@ -115,18 +115,22 @@ stack_networks() { docker network ls --quiet --filter "label=com.docker.stack.na
 
 # await_removal waits until the networks of a stack that was removed are gone: a
 # new one would find them, and lose them a moment later. What a service of another
-# stack is attached to stays, and is used again.
+# stack is attached to stays, and is used again. It fails if an engine still shows
+# one that the swarm does not have any more; that one is in lost.
 await_removal() {
-	local deadline=$((SECONDS + 180)) id said going
+	local deadline=$((SECONDS + 60)) id said going
 	[ -z "$(stack_services)" ] || return 0
 	while :; do
-		going=''
+		going='' lost=''
 		for id in $(stack_networks); do
-			said=$(docker network rm "$id" 2>&1) || [[ $said == *"in use by service"* ]] || going=$said
+			said=$(docker network rm "$id" 2>&1) || case $said in
+			*"in use by service"*) ;;
+			*"not found"*) going=yes lost=$(docker network ls --filter "id=$id" --format '{{.Name}}') ;;
+			*) going=yes ;;
+			esac
 		done
 		[ -n "$going" ] || return 0
-		[ $SECONDS -lt $deadline ] || die "a network of $STACK does not go away: $going" \
-			"see docker ps; a network that is \"not found\" is gone from the swarm, and only a restart of this docker forgets it"
+		[ $SECONDS -lt $deadline ] || return 1
 		sleep 1
 	done
 }
@@ -137,10 +141,10 @@ deploy_stack() {
 	local files=(--compose-file "$here/stack.yml") flags=(--prune)
 	export_secrets
 	[ -z "${INBOX:-}" ] || files+=(--compose-file "$here/inbox.yml")
-	[ -z "$SECRET_EDGE_CERT" ] || [ -z "$SECRET_EDGE_KEY" ] || {
+	if [ -n "$SECRET_EDGE_CERT" ] && [ -n "$SECRET_EDGE_KEY" ]; then
 		files+=(--compose-file "$here/tls.yml")
 		export EDGE_TLS=${EDGE_TLS:-/run/secrets/edge_cert /run/secrets/edge_key}
-	}
+	fi
 	if [ "$(node_count)" = 1 ]; then
 		flags+=(--resolve-image never)
 	else
@@ -149,7 +153,8 @@ deploy_stack() {
 	fi
 	export_configs
 	export_replicas
-	await_removal
+	await_removal || die "the network ${lost:-of an earlier deployment} does not go away" \
+		"see docker network ls and docker ps; what the swarm has forgotten (not found), this docker forgets when it is restarted"
 	remember_specs
 	docker stack deploy "${flags[@]}" "${files[@]}" "$STACK" >/dev/null
 	await_stack
