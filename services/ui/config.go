@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,10 +100,13 @@ func isLoopback(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// hostName is a Host header without its port, in lower case.
+// hostName is a Host header without its port, in lower case. What is no port
+// stays, so that no allowed name comes out of it.
 func hostName(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+			host = name
+		}
 	}
 	return strings.ToLower(strings.Trim(host, "[]"))
 }

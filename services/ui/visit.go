@@ -50,7 +50,7 @@ func (u *UI) handle(w http.ResponseWriter, r *http.Request, h func(*visit) error
 
 func parseForm(w http.ResponseWriter, r *http.Request) *problem {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
+	if err != nil || kind != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" {
 		return &problem{status: http.StatusUnsupportedMediaType, name: "form"}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)

@@ -38,11 +38,38 @@ func (p *Person) From(address string) *Person {
 	return p
 }
 
+// Cookie is the value of a cookie that the person's browser holds, "" if none.
+func (p *Person) Cookie(t *testing.T, name string) string {
+	t.Helper()
+	for _, c := range p.client.Jar.Cookies(p.site(t)) {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// Plant puts a cookie into the person's browser.
+func (p *Person) Plant(t *testing.T, name, value string) {
+	t.Helper()
+	p.client.Jar.SetCookies(p.site(t), []*http.Cookie{{Name: name, Value: value, Path: "/"}})
+}
+
+func (p *Person) site(t *testing.T) *url.URL {
+	t.Helper()
+	site, err := url.Parse(p.origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return site
+}
+
 // Page is what a person sees.
 type Page struct {
 	person *Person
 	URL    *url.URL
 	Status int
+	Header http.Header
 	Body   string
 	root   *html.Node
 }
@@ -74,7 +101,7 @@ func (p *Person) do(t *testing.T, req *http.Request) *Page {
 	if err != nil {
 		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
 	}
-	return &Page{person: p, URL: res.Request.URL, Status: res.StatusCode, Body: string(body), root: root}
+	return &Page{person: p, URL: res.Request.URL, Status: res.StatusCode, Header: res.Header, Body: string(body), root: root}
 }
 
 // Again asks for the page once more.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -52,11 +53,17 @@ func AllowHosts(hosts Hosts, refuse func(http.ResponseWriter, *http.Request, int
 	}
 }
 
-// hostname is host without port, brackets, case and the root's dot.
+// hostname is host without port, brackets, case and the root's dot. What is no
+// port stays, so that no allowed name comes out of it.
 func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
+	if name, port, err := net.SplitHostPort(host); err == nil && isPort(port) {
 		host = name
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+func isPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return err == nil
 }

@@ -196,6 +196,8 @@ func TestChain_Hosts(t *testing.T) {
 		"reg.example.ac.th.evil": http.StatusMisdirectedRequest,
 		"203.0.113.80":           http.StatusMisdirectedRequest,
 		"":                       http.StatusMisdirectedRequest,
+		// Not a port.
+		"reg.example.ac.th:1.evil": http.StatusMisdirectedRequest,
 	} {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()
