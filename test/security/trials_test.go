@@ -18,6 +18,7 @@ func trials() []trial {
 	return slices.Concat(
 		codeTrials(),
 		limitTrials(),
+		sessionTrials(),
 		requestTrials(),
 	)
 }
