@@ -54,7 +54,7 @@ test-edge: ## start the edge with its Caddyfile before replicas that come, go an
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@grep -rHoE --include='*_test.go' '^func Fuzz\w+' cmd pkg services test | while IFS=: read -r file func; do \
 		echo "$$file $${func#func }"; \
-		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
+		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "./$$(dirname "$$file")" || exit 1; \
 	done
 
 lint: fmt-check tidy-check $(LINTER) ## check form, modules and code
