@@ -18,8 +18,13 @@ type Form struct {
 // FindForm returns the form of a page that has all the fields, filled in with
 // their values, and with what the page itself has in the others.
 func FindForm(page *html.Node, fields map[string]string) (Form, bool) {
+	return FindFormTo(page, "", fields)
+}
+
+// FindFormTo is FindForm among those whose action is a path; "" is any.
+func FindFormTo(page *html.Node, action string, fields map[string]string) (Form, bool) {
 	for n := range page.Descendants() {
-		if n.Data != "form" {
+		if n.Data != "form" || action != "" && attr(n, "action") != action {
 			continue
 		}
 		f := Form{Action: attr(n, "action"), Values: formValues(n)}

@@ -125,6 +125,20 @@ func (p *Page) Submit(t *testing.T, fields map[string]string) *Page {
 	return p.person.do(t, req)
 }
 
+// SubmitTo is Submit for the form whose action is a path.
+func (p *Page) SubmitTo(t *testing.T, action string, fields map[string]string) *Page {
+	t.Helper()
+	form, ok := FindFormTo(p.root, action, fields)
+	if !ok {
+		t.Fatalf("%s has no form to %s with the fields %v:\n%s", p.URL, action, fields, p.Body)
+	}
+	req, err := form.Request(t.Context(), p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.person.do(t, req)
+}
+
 // Has fails the test unless the page is at path and its text holds every part.
 func (p *Page) Has(t *testing.T, path string, parts ...string) {
 	t.Helper()

@@ -286,7 +286,7 @@ func sessionBackButton(t *testing.T, s *system) {
 	}
 
 	last := p.Cookie(t, sid)
-	left := leaves(t, done)
+	left := done.SubmitTo(t, "/leave", nil)
 	left.Has(t, "/")
 	if now := p.Cookie(t, sid); now != "" {
 		t.Errorf("the browser still holds the cookie %q", now)
@@ -302,13 +302,6 @@ func sessionBackButton(t *testing.T, s *system) {
 			}
 		}
 	}
-}
-
-// leaves presses the button that ends the session.
-func leaves(t *testing.T, done *harness.Page) *harness.Page {
-	t.Helper()
-	// The form has no field but the marks of every form; it is the only one.
-	return done.Submit(t, map[string]string{"lang": "en"})
 }
 
 // Threat: two people behind one address, at the same replicas in turn, get each

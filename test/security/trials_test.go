@@ -19,6 +19,7 @@ func trials() []trial {
 		codeTrials(),
 		limitTrials(),
 		sessionTrials(),
+		pageTrials(),
 		requestTrials(),
 	)
 }
