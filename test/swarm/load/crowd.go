@@ -17,6 +17,7 @@ import (
 type Crowd struct {
 	mu         sync.Mutex
 	came       int
+	again      []restapi.RegisterRequest // who comes once more, before all others
 	registered map[int64]restapi.RegisterRequest
 }
 
@@ -36,10 +37,15 @@ func letters(i int) string {
 	return strings.Map(func(digit rune) rune { return digit - '0' + 'a' }, fmt.Sprint(i))
 }
 
-// next is somebody who has not come yet.
+// next is somebody who has not come yet, or who was forgotten.
 func (c *Crowd) next() restapi.RegisterRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.again) > 0 {
+		p := c.again[0]
+		c.again = c.again[1:]
+		return p
+	}
 	c.came++
 	return person(c.came)
 }
@@ -56,6 +62,17 @@ func (c *Crowd) Told() map[int64]restapi.RegisterRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.registered)
+}
+
+// Forget is for a student whom the test has lost on purpose: what she was told
+// does not count any more, and she is the next who comes.
+func (c *Crowd) Forget(id int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p, ok := c.registered[id]; ok {
+		delete(c.registered, id)
+		c.again = append(c.again, p)
+	}
 }
 
 // List makes the first n of the crowd eligible. Whoever is already, from a run
