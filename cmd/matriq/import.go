@@ -80,12 +80,12 @@ func openList(name string) (list io.ReadCloser, contentType string, err error) {
 // sendList posts list to the gateway at base.
 func sendList(ctx context.Context, base, contentType string, list io.Reader) (restapi.ImportReply, error) {
 	var report restapi.ImportReply
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(base, "/")+restapi.PathImport, list) //nolint:gosec // the operator names the gateway
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(base, "/")+restapi.PathImport, list)
 	if err != nil {
 		return report, fmt.Errorf("--url: %w", withoutURL(err))
 	}
 	req.Header.Set("Content-Type", contentType)
-	res, err := http.DefaultClient.Do(req) //nolint:gosec // the operator names the gateway
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return report, fmt.Errorf("the otp-gateway does not answer (is it running, is --url right?): %w", withoutURL(err))
 	}

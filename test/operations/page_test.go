@@ -62,7 +62,7 @@ func TestPage_Commands(t *testing.T) {
 func helpOf(t *testing.T, known map[string]string, script string) string {
 	t.Helper()
 	if known[script] == "" {
-		out, err := exec.CommandContext(t.Context(), filepath.Join(root, script), "--help").CombinedOutput() //nolint:gosec // a script of ours
+		out, err := exec.CommandContext(t.Context(), filepath.Join(root, script), "--help").CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s --help: %v\n%s", script, err, out)
 		}
