@@ -163,6 +163,16 @@ func (p *Page) Language() string {
 	return ""
 }
 
+// Value is what an input of the page holds.
+func (p *Page) Value(name string) string {
+	for n := range p.root.Descendants() {
+		if n.Data == "input" && attr(n, "name") == name {
+			return attr(n, "value")
+		}
+	}
+	return ""
+}
+
 // Text is what the page says, without its markup.
 func (p *Page) Text() string {
 	var b strings.Builder

@@ -20,6 +20,7 @@ func trials() []trial {
 		limitTrials(),
 		sessionTrials(),
 		pageTrials(),
+		addressTrials(),
 		requestTrials(),
 	)
 }

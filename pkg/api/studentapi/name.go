@@ -32,6 +32,8 @@ func Name(typed string) (string, error) {
 	letters := 0
 	for _, r := range name {
 		switch {
+		case unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+			return "", nameError("must not have invisible letters")
 		case unicode.IsLetter(r):
 			letters++
 		case !unicode.IsMark(r) && !punctuation(r):

@@ -55,6 +55,9 @@ func TestName_Refuses(t *testing.T) {
 		"domain in a word": "visit evil-site.example now",
 		"Thai domain":      "ตัวอย่าง.ไทย",
 		"emoji":            "Anna 🎓",
+		"invisible letter": "\u3164",
+		"invisible mark":   "An\u034fna",
+		"variation":        "An\ufe0fna",
 	} {
 		got, err := studentapi.Name(name)
 		if !errors.Is(err, studentapi.ErrName) || got != "" {
