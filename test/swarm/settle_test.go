@@ -28,12 +28,14 @@ func (s *stack) settle(t *testing.T) {
 
 // unsettled says what is still to come.
 func (s *stack) unsettled(ctx context.Context) (waiting []string) {
+	leavers := []string{"service", "ps", "--filter", "desired-state=shutdown", "--format", "{{.Node}} {{.Name}} {{.CurrentState}}"}
 	for name, service := range s.services(ctx) {
 		if have, want, _ := strings.Cut(service.replicas, "/"); have != want || !service.final() {
 			waiting = append(waiting, name+" "+service.replicas+" "+service.state)
 		}
+		leavers = append(leavers, s.service(name))
 	}
-	leaving, err := s.swarm.Docker(ctx, "stack", "ps", s.name, "--filter", "desired-state=shutdown", "--format", "{{.Node}} {{.Name}} {{.CurrentState}}")
+	leaving, err := s.swarm.Docker(ctx, leavers...)
 	if err != nil {
 		return append(waiting, err.Error())
 	}

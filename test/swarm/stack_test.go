@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,9 +19,10 @@ import (
 )
 
 // What the stack of the exercises is called and where it listens, so that it is
-// not in the way of another on this machine.
+// not in the way of another on this machine. Each run has a name of its own: an
+// engine may keep a network of an earlier one that its swarm has forgotten.
 const (
-	stackName    = "exercise"
+	stackPrefix  = "exercise-"
 	httpPort     = "18480"
 	httpsPort    = "18443"
 	registerPort = "18401"
@@ -67,7 +69,6 @@ func startStack(t *testing.T, nodes int) *stack {
 	s := newStack(t, nodes)
 	s.buildImages(t)
 	password := rand.Text()
-	s.script(t, "down", "--data", "--secrets", "--yes") // of a run before
 	s.scriptIn(t, client+":"+password+":otp+register+import\n", "secret", "api_clients")
 	t.Cleanup(func() { s.script(t, "down", "--data", "--secrets", "--yes") })
 	began := time.Now()
@@ -91,7 +92,7 @@ func newStack(t *testing.T, nodes int) *stack {
 			t.Error(err)
 		}
 	})
-	s := &stack{swarm: swarm, name: stackName, crowd: load.NewCrowd()}
+	s := &stack{swarm: swarm, name: stackPrefix + strings.ToLower(rand.Text()[:6]), crowd: load.NewCrowd()}
 	noFile := filepath.Join(t.TempDir(), "matriq.env")
 	write(t, noFile, nil)
 	s.env = append([]string{"IMAGE_PREFIX=localhost/matriq"}, swarm.Env()...)
@@ -103,7 +104,26 @@ func newStack(t *testing.T, nodes int) *stack {
 		"SHOW_REPLICA=true", "SOURCE_LIMIT=0", "HEALTH_INTERVAL=4s")
 	s.prefix = setting(s.env, "IMAGE_PREFIX")
 	s.site = s.newSite()
+	s.removeLeft(t)
 	return s
+}
+
+// removeLeft removes what runs before this one have left because they were
+// killed.
+func (s *stack) removeLeft(t *testing.T) {
+	t.Helper()
+	names := lines(s.docker(t, "stack", "ls", "--format", "{{.Name}}"))
+	names = append(names, lines(s.docker(t, "volume", "ls", "--format", `{{.Label "com.docker.stack.namespace"}}`))...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if !strings.HasPrefix(name, stackPrefix) {
+			continue
+		}
+		t.Logf("removing %s, left by an earlier run", name)
+		if out, err := s.command(t, name, "", "down", "--data", "--secrets", "--yes"); err != nil {
+			t.Logf("%v: %s", err, out) // it is in nobody's way
+		}
+	}
 }
 
 // setting is the value of a name in an environment, the last one of several.
@@ -144,14 +164,20 @@ func (s *stack) script(t *testing.T, name string, args ...string) {
 
 func (s *stack) scriptIn(t *testing.T, input, name string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), scriptTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join("../../deploy", name), args...)
-	cmd.Env = append(os.Environ(), s.env...)
-	cmd.Stdin = strings.NewReader(input)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := s.command(t, s.name, input, name, args...); err != nil {
 		t.Fatalf("deploy/%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
+}
+
+// command runs a script for a stack and returns what it writes.
+func (s *stack) command(t *testing.T, stack, input, name string, args ...string) ([]byte, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), scriptTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join("../../deploy", name), args...) //nolint:gosec // G204: the project's own
+	cmd.Env = append(append(os.Environ(), s.env...), "STACK="+stack)
+	cmd.Stdin = strings.NewReader(input)
+	return cmd.CombinedOutput()
 }
 
 // service is the name that the swarm knows a service of the stack by.
