@@ -44,9 +44,9 @@ test-faults: ## kill, cut and block what the services rely on, for minutes; CHAO
 	TESTENV=required go test -count=1 -timeout 20m matriq/test/faults/...
 	TESTENV=required CHAOS_SEEDS=$(CHAOS_SEEDS) go test -count=1 -timeout 60m -v matriq/test/chaos/...
 
-test-swarm: ## deploy on a real Docker Swarm and do to it what may happen; NODES (1) or 3, as root on Debian
+test-swarm: ## deploy on a real Docker Swarm and do to it what may happen; NODES (1) or 3, SWARM=Exercises or Operations alone
 	tools/install swarm
-	NODES=$(NODES) go test -count=1 -timeout 60m -p 1 -v matriq/test/swarm/lab matriq/test/swarm
+	NODES=$(NODES) go test -count=1 -timeout 60m -p 1 -v -run '$(SWARM)' matriq/test/swarm/lab matriq/test/swarm
 
 test-edge: ## start the edge with its Caddyfile before replicas that come, go and fail
 	cd deploy/edge && GOWORK=off go test -count=1 -timeout 10m -tags $(EDGE_TAGS) ./...
