@@ -5,11 +5,16 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"matriq/pkg/rpc"
 )
 
-const maxForm = 4 << 10
+const (
+	maxForm = 4 << 10
+	// formPatience is how long the body of a form may take.
+	formPatience = 5 * time.Second
+)
 
 // visit is one request of a person, and where on the journey it finds them.
 type visit struct {
@@ -54,12 +59,18 @@ func parseForm(w http.ResponseWriter, r *http.Request) *problem {
 		return &problem{status: http.StatusUnsupportedMediaType, name: "form"}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	// Where a connection has no deadlines, the server's own is left.
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(formPatience))
 	if err := r.ParseForm(); err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return &problem{status: http.StatusRequestEntityTooLarge, name: "large"}
 		}
 		return &problem{status: http.StatusBadRequest, name: "form"}
 	}
+	// The server reads on to notice a person who goes away; a deadline left
+	// behind would look like one.
+	_ = conn.SetReadDeadline(time.Time{})
 	return nil
 }
 

@@ -21,6 +21,7 @@ func trials() []trial {
 		sessionTrials(),
 		pageTrials(),
 		addressTrials(),
+		slowTrials(),
 		requestTrials(),
 	)
 }
