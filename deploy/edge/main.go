@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"runtime"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/logging"
 	_ "github.com/caddyserver/caddy/v2/modules/metrics"
 	_ "golang.org/x/crypto/x509roots/fallback" // an image from scratch has no certificate authorities
+	"golang.org/x/sys/unix"
 
 	"matriq/deploy/edge/cache"
 )
@@ -88,17 +90,32 @@ func unsetEmpty(environ []string) {
 	}
 }
 
-// run returns only when the config cannot be loaded; signals end the process.
+// run serves until SIGTERM or SIGINT.
 func run() error {
 	config, err := adapt()
 	if err != nil {
 		return err
 	}
-	caddy.TrapSignals()
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, unix.SIGTERM, unix.SIGINT)
 	if err := caddy.Load(config, true); err != nil {
 		return err
 	}
-	select {}
+	<-stop
+	turnAway(context.Background(), listening())
+	endCaddy()
+	return nil
+}
+
+// endCaddy does not return: Caddy ends the process, which it does in good order
+// only when it hears the signal itself, and that is a moment after it was told to
+// listen.
+func endCaddy() {
+	caddy.TrapSignals()
+	for {
+		_ = unix.Kill(os.Getpid(), unix.SIGTERM) // one's own process is there
+		<-time.After(50 * time.Millisecond)
+	}
 }
 
 func check() error {

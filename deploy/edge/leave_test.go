@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"net"
+	"slices"
+	"testing"
+	"time"
+)
+
+// Who has knocked is let in; who knocks later is not answered.
+func TestTurnAway(t *testing.T) {
+	t.Parallel()
+	before := listening()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	socket := fdOf(t, l)
+	if slices.Contains(before, socket) || !slices.Contains(listening(), socket) {
+		t.Fatalf("listening: %v before, %v after %d was opened", before, listening(), socket)
+	}
+	early, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer early.Close()
+
+	left := make(chan struct{})
+	go func() {
+		turnAway(t.Context(), []int{socket})
+		close(left)
+	}()
+	late := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", l.Addr().String())
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err
+	}
+	for late() == nil { // the filter may not be there yet
+	}
+	select {
+	case <-left:
+		t.Fatal("it leaves while somebody waits to be let in")
+	default:
+	}
+	begun := time.Now()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	<-left
+	if took := time.Since(begun); took > leaveWithin/2 {
+		t.Errorf("it left %v after everybody was let in", took)
+	}
+}
+
+func fdOf(t *testing.T, l net.Listener) (fd int) {
+	t.Helper()
+	tcp, ok := l.(*net.TCPListener)
+	if !ok {
+		t.Fatalf("%T", l)
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(f uintptr) { fd = int(f) }); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
