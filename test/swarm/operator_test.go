@@ -1,6 +1,7 @@
 package swarm_test
 
 import (
+	"slices"
 	"testing"
 
 	"matriq/test/swarm/load"
@@ -18,8 +19,12 @@ func (s *stack) rotated() []string {
 	return all
 }
 
-// rotateSecret: each is replaced by a new one.
+// rotateSecret: each is replaced by a new one. There is one step for each service,
+// after which nothing need be waited for.
 func rotateSecret(t *testing.T, s *stack) load.Report {
+	usual := s.env
+	s.env = append(slices.Clone(usual), "UPDATE_DELAY=1s")
+	defer func() { s.env = usual }()
 	return s.under(t, load.Usual(), func() {
 		for _, secret := range s.rotated() {
 			s.script(t, "rotate", secret)

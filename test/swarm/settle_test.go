@@ -26,52 +26,70 @@ func (s *stack) settle(t *testing.T) {
 	}, func() string { return strings.Join(waiting, "\n") })
 }
 
-// unsettled says what is still to come.
+// unsettled says what is still to come. Tasks of a node that is down do not
+// count: the swarm takes them for running until it hears otherwise.
 func (s *stack) unsettled(ctx context.Context) (waiting []string) {
-	leavers := []string{"service", "ps", "--filter", "desired-state=shutdown", "--format", "{{.Node}} {{.Name}} {{.CurrentState}}"}
-	for name, service := range s.services(ctx) {
-		if have, want, _ := strings.Cut(service.replicas, "/"); have != want || !service.final() {
-			waiting = append(waiting, name+" "+service.replicas+" "+service.state)
-		}
-		leavers = append(leavers, s.service(name))
+	services := s.services(ctx)
+	args := []string{"service", "ps", "--format", "{{.Node}} {{.Name}} {{.DesiredState}} {{.CurrentState}}"}
+	for name := range services {
+		args = append(args, s.service(name))
 	}
-	leaving, err := s.swarm.Docker(ctx, leavers...)
+	tasks, err := s.swarm.Docker(ctx, args...)
 	if err != nil {
-		return append(waiting, err.Error())
+		return []string{err.Error()}
 	}
-	down := s.nodesThatAre(ctx, "Down") // of whose tasks nobody hears
-	for _, line := range lines(leaving) {
-		node, _, _ := strings.Cut(line, " ")
-		if strings.Contains(line, " Running ") && !slices.Contains(down, node) {
+	down, running := s.nodesThatAre(ctx, "Down"), map[string]int{}
+	for _, line := range lines(tasks) {
+		fields := strings.Fields(line) // node, name.slot, what it should do, what it does
+		if len(fields) < 4 || fields[3] != "Running" || slices.Contains(down, fields[0]) {
+			continue
+		}
+		if fields[2] != "Running" {
 			waiting = append(waiting, "leaves: "+line)
+			continue
+		}
+		name, _, _ := strings.Cut(fields[1], ".")
+		running[name]++
+	}
+	for name, service := range services {
+		if running[s.service(name)] != service.wanted || !service.final() {
+			waiting = append(waiting, fmt.Sprintf("%s has %d of %d %s", name, running[s.service(name)], service.wanted, service.state))
 		}
 	}
 	return waiting
 }
 
-// serviceState is what the swarm says of a service: its tasks, and how its newest
-// update goes.
-type serviceState struct{ replicas, state, startedAt string }
+// serviceState is what the swarm says of a service: how many tasks it should
+// have, and how its newest update goes.
+type serviceState struct {
+	wanted           int
+	state, startedAt string
+}
 
 func (u serviceState) final() bool { return u.state != "updating" && u.state != "rollback_started" }
 
 // services returns those of the stack, without its name. It is asked often, and
-// each question is a process: so they are few. Without an answer, there are none,
-// and nothing of what is waited for has come true.
+// each question is a process: so they are few. Without an answer, there is one of
+// which nothing is known, and nothing of what is waited for has come true.
 func (s *stack) services(ctx context.Context) map[string]serviceState {
+	unknown := map[string]serviceState{"": {state: "updating"}}
 	list, err := s.swarm.Docker(ctx, "stack", "services", s.name, "--format", "{{.Name}} {{.Replicas}}")
 	if err != nil || list == "" {
-		return map[string]serviceState{"the swarm": {state: "updating"}}
+		return unknown
 	}
 	all, args := map[string]serviceState{}, []string{"service", "inspect", "--format", "{{.Spec.Name}} {{with .UpdateStatus}}{{.State}} {{.StartedAt}}{{end}}"}
 	for _, line := range lines(list) {
-		fields := strings.Fields(line)
-		all[fields[0]] = serviceState{replicas: fields[1]}
-		args = append(args, fields[0])
+		var name string
+		var have, wanted int
+		if _, err := fmt.Sscanf(line, "%s %d/%d", &name, &have, &wanted); err != nil {
+			return unknown
+		}
+		all[name] = serviceState{wanted: wanted}
+		args = append(args, name)
 	}
 	updates, err := s.swarm.Docker(ctx, args...)
 	if err != nil {
-		return map[string]serviceState{"the swarm": {state: "updating"}}
+		return unknown
 	}
 	named := map[string]serviceState{}
 	for _, line := range lines(updates) {
