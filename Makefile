@@ -13,6 +13,9 @@ NODES ?= 1
 # As deploy/compile builds the edge.
 EDGE_TAGS := grpcnotrace,nobadger,nomysql,nopgx
 
+# The programs that have an image.
+images = ui otp-gateway register-gateway otp email student enroll matriq edge
+
 # Directories of the modules in go.work.
 modules = $$(go list -f '{{.Dir}}' -m)
 
@@ -85,10 +88,23 @@ docs: ## write what the code tells: docs/settings.md, docs/topology.md, Grafana'
 	go test -count=1 matriq/cmd/matriq/settings matriq/cmd/matriq -run "InTheDocs" -update
 	go run ./deploy/grafana
 
+licences: ## write docs/licences.md: what the images are made of
+	go test -count=1 matriq/test/security -run '^TestSupply$$' -update
+
+sbom: ## write what is in each image into bin/sbom, as CycloneDX
+	@mkdir -p bin/sbom/programs
+	deploy/compile bin/sbom/programs $(images)
+	@for image in $(images); do \
+		GOWORK=off go run -C tools/supply . sbom "$(CURDIR)/bin/sbom/programs/$$image" > "bin/sbom/$$image.cdx.json" || exit 1; \
+	done
+
+vuln: ## look for known faults in the dependencies, where the database can be reached
+	tools/vulncheck
+
 clean: ## remove what was built
 	rm -rf bin .cache
 
 $(LINTER): tools/go.mod tools/go.sum
 	cd tools && GOWORK=off go build -o ../$(LINTER) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-.PHONY: help up build test test-edge test-unit test-faults test-security test-swarm fuzz lint fmt fmt-check tidy-check tidy docs clean
+.PHONY: help up build test test-edge test-unit test-faults test-security test-swarm fuzz lint fmt fmt-check tidy-check tidy docs licences sbom vuln clean

@@ -1,0 +1,3 @@
+module matriq/tools/supply
+
+go 1.26.0
