@@ -32,7 +32,7 @@ func spoken(t *testing.T, p *harness.Process, text string) (statuses []int) {
 	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil { //nolint:forcetypeassert // dialled as tcp
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil { //nolint:errcheck,forcetypeassert // dialled as tcp
 		t.Fatal(err)
 	}
 	answers := bufio.NewReader(conn)

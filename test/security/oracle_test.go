@@ -164,7 +164,7 @@ func (o *oracle) each(t *testing.T, question string, all []subject, ask func(ema
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	o.times[question] = map[string][]time.Duration{}
-	for _, i := range rand.Perm(len(all)) {
+	for _, i := range rand.Perm(len(all)) { //nolint:gosec // G404: an order, no secret
 		who := all[i]
 		req := ask(who.email)
 		begin := time.Now()

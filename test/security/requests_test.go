@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -438,9 +439,7 @@ func request(t *testing.T, method, url string, body io.Reader, header http.Heade
 		t.Fatal(err)
 	}
 	req.SetBasicAuth(harness.ClientName, harness.ClientPassword)
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	return req
 }
 

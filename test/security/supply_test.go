@@ -85,7 +85,7 @@ func wantSBOM(t *testing.T, path, table string) {
 func command(t *testing.T, settings []string, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Env = append(os.Environ(), settings...) //nolint:forbidigo // handed on
+	cmd.Env = append(os.Environ(), settings...)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
