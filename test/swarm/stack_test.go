@@ -174,7 +174,7 @@ func (s *stack) command(t *testing.T, stack, input, name string, args ...string)
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), scriptTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join("../../deploy", name), args...) //nolint:gosec // G204: the project's own
+	cmd := exec.CommandContext(ctx, filepath.Join("../../deploy", name), args...)
 	cmd.Env = append(append(os.Environ(), s.env...), "STACK="+stack)
 	cmd.Stdin = strings.NewReader(input)
 	return cmd.CombinedOutput()
