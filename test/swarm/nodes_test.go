@@ -96,15 +96,29 @@ func killNode(t *testing.T, s *stack) load.Report {
 	return s.lose(t, s.swarm.Nodes[1])
 }
 
-// killLeader: the manager that leads the swarm loses its power. If that is the
-// node with the data, another is made to lead before.
+// killLeader: the manager that leads the swarm loses its power.
 func killLeader(t *testing.T, s *stack) load.Report {
-	data := s.swarm.Nodes[dataNode]
-	if s.leader(t) == data {
-		s.docker(t, "node", "demote", data.Name)
-		s.docker(t, "node", "promote", data.Name)
-	}
+	s.passLeadOn(t)
 	return s.lose(t, s.leader(t))
+}
+
+// passLeadOn makes another than the node with the data lead the swarm.
+func (s *stack) passLeadOn(t *testing.T) {
+	t.Helper()
+	data, other := s.swarm.Nodes[dataNode], s.swarm.Nodes[1]
+	if s.leader(t) != data {
+		return
+	}
+	for _, change := range []string{"demote", "promote"} {
+		s.wait(t, change+" of the leader", func(ctx context.Context) bool {
+			_, err := other.Docker(ctx, "node", change, data.Name) // there may be no leader for a moment
+			return err == nil
+		}, func() string { return "" })
+	}
+	s.wait(t, "another leader", func(ctx context.Context) bool {
+		leader, err := s.swarm.Leader(ctx)
+		return err == nil && leader != data
+	}, func() string { return "" })
 }
 
 func (s *stack) leader(t *testing.T) (leader *lab.Node) {
