@@ -41,7 +41,9 @@ func TestTurnAway(t *testing.T) {
 		}
 		return err
 	}
-	for late() == nil { // the filter may not be there yet
+	refused := late()
+	for refused == nil { // the filter may not be there yet
+		refused = late()
 	}
 	select {
 	case <-left:
