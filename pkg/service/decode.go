@@ -74,32 +74,32 @@ func resolve(vars map[string]string, settings []Setting) (map[string]string, Fau
 	var faults Faults
 	values := map[string]string{}
 	for _, s := range settings {
-		file := vars[s.Name+"_FILE"]
-		value := vars[s.Name]
-		switch {
-		case file != "" && value != "":
-			faults = append(faults, Fault{
-				Setting: s.Name,
-				Problem: "is set twice, also as " + s.Name + "_FILE",
-				Cure:    "keep one of the two",
-			})
-		case file != "":
-			text, err := os.ReadFile(file) //nolint:gosec // G304: the operator names the file
-			if err != nil {
-				faults = append(faults, Fault{
-					Setting: s.Name,
-					Problem: "cannot be read from its file",
-					Cure:    fmt.Sprintf("mend %s_FILE (%v)", s.Name, err),
-				})
-				continue
-			}
-			value = strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-		}
-		if value != "" {
+		value, err := Value(func(name string) string { return vars[name] }, s.Name)
+		if err != nil {
+			faults = append(faults, asFault(err))
+		} else if value != "" {
 			values[s.Name] = value
 		}
 	}
 	return values, faults
+}
+
+// Value is the text of one setting: NAME, or what is in the file that NAME_FILE
+// names, less the newline at its end; "" if there is neither. The error is a
+// [Fault].
+func Value(getenv func(string) string, name string) (string, error) {
+	value, file := getenv(name), getenv(name+"_FILE")
+	switch {
+	case file == "":
+		return value, nil
+	case value != "":
+		return "", Fault{Setting: name, Problem: "is set twice, also as " + name + "_FILE", Cure: "keep one of the two"}
+	}
+	text, err := os.ReadFile(file) //nolint:gosec // G304: the operator names the file
+	if err != nil {
+		return "", Fault{Setting: name, Problem: "cannot be read from its file", Cure: fmt.Sprintf("mend %s_FILE (%v)", name, err)}
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
 }
 
 // explain names the setting and the cure for a failure of the parser.
