@@ -67,6 +67,22 @@ func (i *Instance) Control(ctx context.Context, args ...string) (string, error) 
 	return i.control(ctx, args...)
 }
 
+// Add puts arguments behind those of the server's command line, where MariaDB and
+// Redis let them win over what the instance has. They count from the next start.
+func (i *Instance) Add(args ...string) { i.command.args = append(i.command.args, args...) }
+
+// PIDs are the processes that run for the instance: the server's and, of
+// RabbitMQ, the port mapper's.
+func (i *Instance) PIDs() []int {
+	var pids []int
+	for _, p := range []*process{i.running, i.beside} {
+		if p != nil {
+			pids = append(pids, p.pid)
+		}
+	}
+	return pids
+}
+
 // Start starts the instance and returns when it serves.
 func (i *Instance) Start(ctx context.Context) error {
 	if i.running != nil {
