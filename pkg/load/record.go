@@ -141,17 +141,20 @@ func (r *recorder) ended(v *Visit, kind Kind, err error) {
 	}
 }
 
-func (c *Counts) add(kind Kind) {
-	switch {
-	case kind == KindDone:
-		c.Done++
-	case kind == KindLater:
-		c.Later++
-	case kind == KindAbandoned:
-		c.Abandoned++
-	default:
-		c.Failed++
+func (c *Counts) add(kind Kind) { *c.of(kind)++ }
+
+// of is where visits of a kind are counted.
+func (c *Counts) of(kind Kind) *int {
+	if kind == KindDone {
+		return &c.Done
 	}
+	if kind == KindLater {
+		return &c.Later
+	}
+	if kind == KindAbandoned {
+		return &c.Abandoned
+	}
+	return &c.Failed
 }
 
 // failed needs the lock.
