@@ -51,11 +51,15 @@ test-swarm: ## deploy on a real Docker Swarm and do to it what may happen; NODES
 	tools/install swarm
 	NODES=$(NODES) go test -count=1 -timeout 60m -p 1 -v -run '$(SWARM)' matriq/test/swarm/lab matriq/test/swarm
 
+bench: ## measure against the bare limit on this machine; ARGS="--rows rpc,cast", see docs/bench.md
+	tools/install
+	go run matriq/bench $(ARGS)
+
 test-edge: ## start the edge with its Caddyfile before replicas that come, go and fail
 	cd deploy/edge && GOWORK=off go test -count=1 -timeout 10m -tags $(EDGE_TAGS) ./...
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
-	@grep -rHoE --include='*_test.go' '^func Fuzz\w+' cmd pkg services test | while IFS=: read -r file func; do \
+	@grep -rHoE --include='*_test.go' '^func Fuzz\w+' bench cmd pkg services test | while IFS=: read -r file func; do \
 		echo "$$file $${func#func }"; \
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "./$$(dirname "$$file")" || exit 1; \
 	done
@@ -68,7 +72,7 @@ fmt: $(LINTER) ## write the code in the one form
 	$(LINTER) fmt $(modules)
 
 fmt-check:
-	@unformed=$$(gofmt -l cmd deploy pkg services test); \
+	@unformed=$$(gofmt -l bench cmd deploy pkg services test); \
 	test -z "$$unformed" || { echo "make fmt would change:"; echo "$$unformed"; exit 1; }
 
 tidy-check: ## check that each module stands alone: nothing missing, nothing too much
@@ -107,4 +111,4 @@ clean: ## remove what was built
 $(LINTER): tools/go.mod tools/go.sum
 	cd tools && GOWORK=off go build -o ../$(LINTER) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-.PHONY: help up build test test-edge test-unit test-faults test-security test-swarm fuzz lint fmt fmt-check tidy-check tidy docs licences sbom vuln clean
+.PHONY: help up build bench test test-edge test-unit test-faults test-security test-swarm fuzz lint fmt fmt-check tidy-check tidy docs licences sbom vuln clean
