@@ -18,6 +18,7 @@ type Method[Req, Reply any] struct {
 	name       string
 	timeout    time.Duration
 	idempotent bool
+	byKey      bool
 	attended   bool
 }
 
@@ -32,6 +33,13 @@ func NewMethod[Req, Reply any](name string, timeout time.Duration) Method[Req, R
 // running it once, so that the library may repeat a call whose answer was lost.
 func (m Method[Req, Reply]) Idempotent() Method[Req, Reply] {
 	m.idempotent = true
+	return m
+}
+
+// IdempotentByKey returns m with that promise for calls that have a key, by
+// [WithKey]: the handler tells a repeat by [KeyFrom].
+func (m Method[Req, Reply]) IdempotentByKey() Method[Req, Reply] {
+	m.byKey = true
 	return m
 }
 
@@ -59,7 +67,7 @@ func (m Method[Req, Reply]) Call(ctx context.Context, c Caller, req Req) (Reply,
 	defer cancel()
 	msg := newMessage(ctx, KindCall, m.name, body)
 	msg.Deadline, _ = ctx.Deadline()
-	msg.Idempotent, msg.Attended = m.idempotent, m.attended
+	msg.Idempotent, msg.Attended = m.idempotent || m.byKey && msg.Key != "", m.attended
 	result, err := c.Call(ctx, msg)
 	if err != nil {
 		return reply, err

@@ -24,6 +24,7 @@ func (s *Service) authen(ctx context.Context, req otpapi.AuthenRequest) (int, er
 	right, err := s.store.Spend(ctx, Guess{
 		Address: who,
 		Source:  s.allowed.source(rpc.MetaFrom(ctx).ClientIP),
+		Once:    s.pepper.Once(ctx, req.OTP),
 		Digests: s.pepper.Digests(who, req.OTP),
 	})
 	if err != nil {

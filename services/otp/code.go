@@ -3,21 +3,22 @@ package otp
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
+	"math"
 	"math/big"
 )
 
-// drawCode returns so many decimal digits, each code as likely as any other,
-// with its leading zeros.
-func drawCode(digits int) (string, error) { return drawFrom(rand.Reader, digits) }
-
-func drawFrom(source io.Reader, digits int) (string, error) {
-	codes := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
-	n, err := rand.Int(source, codes)
-	if err != nil {
-		return "", fmt.Errorf("draw a code: %w", err)
+// codeOf returns the code that a random word stands for: so many decimal digits
+// with their leading zeros, each code for as many words as any other. It is false
+// for the few words at the end of their range that would be one too many.
+func codeOf(word uint64, digits int) (string, bool) {
+	codes := uint64(1)
+	for range digits {
+		codes *= 10
 	}
-	return fmt.Sprintf("%0*d", digits, n), nil
+	if word >= math.MaxUint64-math.MaxUint64%codes {
+		return "", false
+	}
+	return fmt.Sprintf("%0*d", digits, word%codes), true
 }
 
 // refAlphabet has no letters that are mistaken for one another or for digits,

@@ -1,25 +1,73 @@
 package otp
 
 import (
-	"bytes"
-	"math/big"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
+
+	"matriq/pkg/keyring"
 )
 
+// pepperForTest has two keys, as while one replaces the other.
+func pepperForTest(t *testing.T) Pepper {
+	t.Helper()
+	keys := make([]string, 2)
+	for i := range keys {
+		secret := make([]byte, keyring.Size)
+		_, _ = rand.Read(secret) // it never fails
+		keys[i] = fmt.Sprintf("k%d:%s", i, base64.StdEncoding.EncodeToString(secret))
+	}
+	p, err := ParsePepper(strings.Join(keys, ","))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A code is made again from its draw, under its own key, for its own address, and
+// by nobody else.
+func TestPepper_CodeAgain(t *testing.T) {
+	t.Parallel()
+	p, draw := pepperForTest(t), rand.Text()
+	rotated := Pepper{keys: []keyring.Key{p.keys[1], p.keys[0]}}
+	code := p.Code("a@x.th", draw, 10)
+	for name, q := range map[string]Pepper{"the same keys": p, "rotated": rotated} {
+		if again, err := q.CodeAgain("k0", "a@x.th", draw, 10); err != nil || again != code {
+			t.Errorf("%s: %q, %v; want %q", name, again, err, code)
+		}
+	}
+	for name, other := range map[string]string{
+		"another draw":    p.Code("a@x.th", rand.Text(), 10),
+		"another address": p.Code("b@x.th", draw, 10),
+		"another key":     rotated.Code("a@x.th", draw, 10),
+		"another pepper":  pepperForTest(t).Code("a@x.th", draw, 10),
+	} {
+		if other == code {
+			t.Errorf("%s makes the same code", name)
+		}
+	}
+	if again, err := p.CodeAgain("gone", "a@x.th", draw, 10); err == nil {
+		t.Errorf("under a key that is gone: %q", again)
+	}
+	if again, err := p.CodeAgain("k0", "a@x.th", "", 10); err == nil {
+		t.Errorf("without a draw: %q", again)
+	}
+}
+
 // Codes use the whole range: leading zeros are as likely as any other digit.
-func TestDrawCode(t *testing.T) {
+func TestPepper_Code(t *testing.T) {
 	t.Parallel()
 	const draws = 10000
+	pepper := pepperForTest(t)
 	for _, digits := range []int{6, 8, 10} {
 		first := map[byte]int{}
 		last := map[byte]int{}
 		for range draws {
-			code, err := drawCode(digits)
-			if err != nil {
-				t.Fatal(err)
-			}
+			code := pepper.Code("a@x.th", rand.Text(), digits)
 			if len(code) != digits || !codePattern.MatchString(code) {
 				t.Fatalf("drew %q, want %d digits", code, digits)
 			}
@@ -42,18 +90,16 @@ func TestDrawCode(t *testing.T) {
 // chi-squared over 1,000 classes of 1,000 codes each, and over each of the six
 // digits. The bounds are fixed; a good source exceeds one of them once in a million
 // runs.
-func TestDrawCode_uniform(t *testing.T) {
+func TestPepper_Code_uniform(t *testing.T) {
 	t.Parallel()
 	const draws = 1_000_000
+	pepper := pepperForTest(t)
 	classes, digits := make([]int, 1000), [6][]int{}
 	for i := range digits {
 		digits[i] = make([]int, 10)
 	}
 	for range draws {
-		code, err := drawCode(6)
-		if err != nil {
-			t.Fatal(err)
-		}
+		code := pepper.Code("a@x.th", rand.Text(), 6)
 		n, err := strconv.Atoi(code)
 		if err != nil || len(code) != 6 {
 			t.Fatalf("drew %q", code)
@@ -83,17 +129,29 @@ func chiSquared(counts []int, draws int) float64 {
 	return sum
 }
 
-// The ends of the range can be drawn. A source that gives the least and then the
-// greatest number shows it at once; by chance it would take a million draws.
-func TestDrawCode_ends(t *testing.T) {
+// The ends of the range can be drawn, and the words that would make the first codes
+// likelier than the last ones stand for none.
+func TestCodeOf(t *testing.T) {
 	t.Parallel()
-	for digits, want := range map[int][2]string{6: {"000000", "999999"}, 8: {"00000000", "99999999"}} {
-		highest := new(big.Int).Sub(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil), big.NewInt(1))
-		for i, n := range []*big.Int{new(big.Int), highest} {
-			source := bytes.NewReader(n.FillBytes(make([]byte, (highest.BitLen()+7)/8)))
-			if got, err := drawFrom(source, digits); err != nil || got != want[i] {
-				t.Errorf("%v with %d digits is drawn as %q, %v; want %s", n, digits, got, err, want[i])
-			}
+	const last = math.MaxUint64
+	for _, tc := range []struct {
+		word   uint64
+		digits int
+		want   string
+	}{
+		{0, 6, "000000"},
+		{999_999, 6, "999999"},
+		{1_000_000, 6, "000000"},
+		{42137, 6, "042137"},
+		{0, 10, "0000000000"},
+		{9_999_999_999, 10, "9999999999"},
+		{last - last%1_000_000 - 1, 6, "999999"},
+		{last - last%1_000_000, 6, ""},
+		{last, 6, ""},
+		{last, 10, ""},
+	} {
+		if got, ok := codeOf(tc.word, tc.digits); got != tc.want || ok != (tc.want != "") {
+			t.Errorf("%d with %d digits is %q, %v; want %q", tc.word, tc.digits, got, ok, tc.want)
 		}
 	}
 }

@@ -2,6 +2,9 @@ package otp
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -17,17 +20,17 @@ func (s *Service) create(ctx context.Context, req otpapi.EmailRequest) (otpapi.C
 	if err != nil {
 		return otpapi.CreateReply{}, err
 	}
-	code, err := drawCode(s.rules.Digits)
-	if err != nil {
-		return otpapi.CreateReply{}, err
-	}
 	refs, err := drawRefs()
 	if err != nil {
 		return otpapi.CreateReply{}, err
 	}
+	draw := rand.Text()
+	code := s.pepper.Code(who, draw, s.rules.Digits)
 	issued, err := s.store.Issue(ctx, Ask{
 		Address: who,
 		Source:  s.allowed.source(rpc.MetaFrom(ctx).ClientIP),
+		Once:    s.pepper.Once(ctx),
+		Draw:    draw,
 		Digest:  s.pepper.Digest(who, code),
 		Refs:    refs,
 	})
@@ -37,7 +40,19 @@ func (s *Service) create(ctx context.Context, req otpapi.EmailRequest) (otpapi.C
 	if err != nil {
 		return otpapi.CreateReply{}, s.failed(err)
 	}
+	if issued.Draw != draw {
+		return s.sealedAgain(who, issued)
+	}
 	s.counts.asked.Inc()
+	return s.sealed(issued, code)
+}
+
+// sealedAgain answers a repeated request with the code that is out.
+func (s *Service) sealedAgain(who string, issued Issued) (otpapi.CreateReply, error) {
+	code, err := s.pepper.CodeAgain(issued.Key, who, issued.Draw, s.rules.Digits)
+	if err != nil {
+		return otpapi.CreateReply{}, s.failed(err)
+	}
 	return s.sealed(issued, code)
 }
 
@@ -57,10 +72,17 @@ func (s *Service) sealed(issued Issued, code string) (otpapi.CreateReply, error)
 	}
 	return otpapi.CreateReply{Eligible: true, Code: otpapi.SealedCode{
 		Sealed:      sealed,
+		ID:          codeID(issued.Draw),
 		Ref:         issued.Ref,
 		ExpiresIn:   secondsLeft(issued.Expires.Sub(issued.At)),
 		ResendAfter: secondsToWait(issued.ResendAfter),
 	}}, nil
+}
+
+// codeID names a code by its draw, and gives away neither.
+func codeID(draw string) string {
+	sum := sha256.Sum256([]byte("matriq/otp/id/" + draw))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // secondsLeft rounds down: a code is never said to live longer than it does.

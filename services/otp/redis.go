@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -54,6 +55,11 @@ type Ask struct {
 	Address string
 	// Source is the network to count under, or "".
 	Source string
+	// Once is the same for a repeat of this request, and for nothing else; empty
+	// when it will not be repeated.
+	Once string
+	// Draw is what the code is made from, and Digest what a guess is held to.
+	Draw   string
 	Digest Digest
 	// Refs are two to choose from.
 	Refs [2]string
@@ -65,20 +71,24 @@ type Issued struct {
 	// Mailbox is where the mail goes; empty when nobody listed the address.
 	Mailbox string
 	Ref     string
-	At      time.Time
-	Expires time.Time
+	// Draw and Key are what the code is made from; Draw is not that of the request
+	// when the request is a repeat.
+	Draw, Key string
+	At        time.Time
+	Expires   time.Time
 	// ResendAfter is how long until the next code may be asked for.
 	ResendAfter time.Duration
 }
 
-// Issue replaces the challenge of an address by a new one. It fails with a
+// Issue replaces the challenge of an address by a new one, or finds the one that
+// the same request has made before. It fails with a
 // [RefusalError] when a limit forbids it and, with disclosure, with
 // [ErrNotEligible].
 func (s *Store) Issue(ctx context.Context, a Ask) (Issued, error) {
 	p := s.limits()
-	p["once"], p["address"], p["disclose"] = rand.Text(), a.Address, s.rules.Disclose
+	p["once"], p["address"], p["disclose"] = once(a.Once), a.Address, s.rules.Disclose
 	p["ref"], p["other_ref"] = a.Refs[0], a.Refs[1]
-	p["kid"], p["digest"] = a.Digest.Key, a.Digest.Sum
+	p["draw"], p["kid"], p["digest"] = a.Draw, a.Digest.Key, a.Digest.Sum
 	p["ttl"], p["attempts"] = s.rules.TTL.Milliseconds(), s.rules.Attempts
 	s.limitSource(p, a.Source, s.rules.SourceLimit)
 	reply, err := s.run(ctx, issueScript, p,
@@ -100,6 +110,8 @@ func (s *Store) Issue(ctx context.Context, a Ask) (Issued, error) {
 		At:          reply.time(4),
 		Expires:     reply.time(5),
 		Mailbox:     reply.text(6),
+		Draw:        reply.text(7),
+		Key:         reply.text(8),
 	}, nil
 }
 
@@ -109,6 +121,9 @@ type Guess struct {
 	Address string
 	// Source is the network to count under, or "".
 	Source string
+	// Once is the same for a repeat of this guess, and for nothing else; empty when
+	// it will not be repeated.
+	Once string
 	// Digests has the guess under each live key.
 	Digests []Digest
 }
@@ -122,7 +137,7 @@ func (s *Store) Spend(ctx context.Context, g Guess) (bool, error) {
 		digests[d.Key] = d.Sum
 	}
 	p := s.limits()
-	p["once"], p["digests"], p["verified_for"] = rand.Text(), digests, s.rules.VerifiedFor.Milliseconds()
+	p["once"], p["digests"], p["verified_for"] = once(g.Once), digests, s.rules.VerifiedFor.Milliseconds()
 	s.limitSource(p, g.Source, s.rules.SourceGuessLimit)
 	reply, err := s.run(ctx, spendScript, p,
 		"otp:guessed:"+g.Source, codeKey(g.Address), failedKey(g.Address), verifiedKey(g.Address))
@@ -233,6 +248,10 @@ func (s *Store) List(ctx context.Context, all []Listing) (int, error) {
 	}
 	return added, nil
 }
+
+// once lets a script know its own request again, which the client of Redis makes
+// twice when an answer is lost.
+func once(given string) string { return cmp.Or(given, rand.Text()) }
 
 // limits are the parameters that common.lua needs.
 func (s *Store) limits() map[string]any {

@@ -55,7 +55,10 @@ type Rejected struct {
 //
 // With disclosure off, an address that is not listed or is registered gets a
 // reply that cannot be told apart; its envelope holds a decoy.
-var Create = rpc.NewMethod[EmailRequest, CreateReply]("otp.create", 5*time.Second)
+//
+// Under the same idempotency key ([rpc.WithKey]) the reply has the same code, as
+// long as that is out, and nothing is counted again.
+var Create = rpc.NewMethod[EmailRequest, CreateReply]("otp.create", 5*time.Second).IdempotentByKey()
 
 // EmailRequest names an address.
 type EmailRequest struct {
@@ -74,6 +77,8 @@ type CreateReply struct {
 type SealedCode struct {
 	// Sealed is the envelope that only otp and email can open.
 	Sealed string `json:"sealed"`
+	// ID names the code, so that it is mailed once however often it is handed over.
+	ID string `json:"id,omitempty"`
 	// Ref is three letters that the page and the mail both show.
 	Ref string `json:"ref"`
 	// ExpiresIn is the code's life in seconds.
@@ -106,7 +111,10 @@ func (r *CreateReply) UnmarshalJSON(data []byte) error {
 // that is not 6 to 10 digits fails with [rpc.InvalidArgument], reason
 // "bad_otp", and is not counted. After too many wrong guesses from one source it
 // fails with [rpc.ResourceExhausted], reason "source_limit", unseen.
-var Authen = rpc.NewMethod[AuthenRequest, int]("otp.authen", 5*time.Second)
+//
+// The same guess under the same idempotency key gets the same verdict, and is
+// counted once, as long as no other guess came between.
+var Authen = rpc.NewMethod[AuthenRequest, int]("otp.authen", 5*time.Second).IdempotentByKey()
 
 // AuthenRequest is a guess.
 type AuthenRequest struct {

@@ -27,19 +27,20 @@ local function issue()
   remember(asked, at, math.max(p.per_hour, p.per_day), p.day)
   redis.call('DEL', code)
   redis.call('HSET', code,
-    'issue', p.once, 'kind', kind, 'ref', ref, 'kid', p.kid, 'digest', p.digest,
+    'issue', p.once, 'kind', kind, 'ref', ref, 'draw', p.draw, 'kid', p.kid, 'digest', p.digest,
     'issued', whole(at), 'expires', whole(at + p.ttl), 'left', p.attempts)
   redis.call('PEXPIREAT', code, whole(at + p.ttl))
   return 'issued', 0
 end
 
--- The same request once more, because its answer was lost: tell it again.
+-- The same request once more, because its answer was lost: tell it again, with the
+-- code that is out.
 if redis.call('HGET', code, 'issue') ~= p.once then
   local outcome, wait = issue()
   if outcome ~= 'issued' then return { outcome, wait } end
 end
 
-local c = redis.call('HMGET', code, 'kind', 'ref', 'issued', 'expires')
+local c = redis.call('HMGET', code, 'kind', 'ref', 'issued', 'expires', 'draw', 'kid')
 local mailbox = redis.call('HGET', listed, p.address)
 local _, resend_after = refusal(asked, failed, at)
-return { 'issued', resend_after, c[1], c[2], tonumber(c[3]), tonumber(c[4]), mailbox or '' }
+return { 'issued', resend_after, c[1], c[2], tonumber(c[3]), tonumber(c[4]), mailbox or '', c[5] or '', c[6] }

@@ -8,13 +8,13 @@
 local source, code, failed, verified = unpack(KEYS)
 local at = clock()
 
-local function right()
+local function judge()
   local c = redis.call('HMGET', code, 'expires', 'left', 'kind', 'kid', 'digest', 'guess')
   local expires, left, kind, kid, digest, guess = unpack(c)
-  if not expires or at >= tonumber(expires) then return false end
-  if guess == p.once then return false end
-  if tonumber(left) < 1 then return false end
-  if until_free(failed, p.failures_per_day, p.day, at) > 0 then return false end
+  if not expires or at >= tonumber(expires) then return 'wrong' end
+  if guess == p.once then return 'wrong again' end
+  if tonumber(left) < 1 then return 'wrong' end
+  if until_free(failed, p.failures_per_day, p.day, at) > 0 then return 'wrong' end
 
   -- Counted before it is compared.
   redis.call('HINCRBY', code, 'left', -1)
@@ -24,10 +24,10 @@ local function right()
     redis.call('DEL', code)
     redis.call('HSET', verified, 'until', whole(at + p.verified_for), 'by', p.once)
     redis.call('PEXPIREAT', verified, whole(at + p.verified_for))
-    return true
+    return 'right'
   end
   remember(failed, at, p.failures_per_day, p.day)
-  return false
+  return 'wrong'
 end
 
 -- The same request once more, because its answer was lost: tell it again.
@@ -40,6 +40,7 @@ if p.source_limit > 0 then
   local wait = until_free(source, p.source_limit, p.source_window, at)
   if wait > 0 then return { 'source_limit', wait } end
 end
-if right() then return { 'right', 0 } end
-if p.source_limit > 0 then remember(source, at, p.source_limit, p.source_window) end
+local verdict = judge()
+if verdict == 'right' then return { 'right', 0 } end
+if verdict == 'wrong' and p.source_limit > 0 then remember(source, at, p.source_limit, p.source_window) end
 return { 'wrong', 0 }
