@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
 	"regexp"
 
@@ -27,6 +28,17 @@ func WithIdempotencyKey(r *http.Request) (context.Context, error) {
 		return nil, Refuse(BadIdempotencyKey, "Send one %s of 1 to 128 visible ASCII characters.", idempotencyKey)
 	}
 	return rpc.WithKey(r.Context(), ClientOf(r.Context())+"/"+given[0]), nil
+}
+
+// WithOneKey is WithIdempotencyKey for a call that has to have a key, to be
+// repeated when its answer is lost: where the client gave none, it gets one of its
+// own.
+func WithOneKey(r *http.Request) (context.Context, error) {
+	ctx, err := WithIdempotencyKey(r)
+	if err != nil || rpc.KeyFrom(ctx) != "" {
+		return ctx, err
+	}
+	return rpc.WithKey(ctx, rand.Text()), nil
 }
 
 // IdempotencyKeyParam describes the header.

@@ -1,6 +1,7 @@
 package otpgateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"matriq/pkg/api/emailapi"
 	"matriq/pkg/api/otpapi"
 	"matriq/pkg/api/restapi"
+	"matriq/pkg/rest"
 	"matriq/pkg/rpc"
 )
 
@@ -20,7 +22,11 @@ const castPatience = 5 * time.Second
 
 // getOTP handles POST /getotp.
 func (g *Gateway) getOTP(r *http.Request, req restapi.GetOTPRequest) (restapi.GetOTPReply, error) {
-	created, err := otpapi.Create.Call(r.Context(), g.bus, otpapi.EmailRequest{Email: req.Email})
+	keyed, err := rest.WithOneKey(r)
+	if err != nil {
+		return restapi.GetOTPReply{}, err
+	}
+	created, err := otpapi.Create.Call(keyed, g.bus, otpapi.EmailRequest{Email: req.Email}) //nolint:contextcheck // it is r's, with a key
 	if err != nil {
 		return restapi.GetOTPReply{}, err
 	}
@@ -39,10 +45,11 @@ func (g *Gateway) getOTP(r *http.Request, req restapi.GetOTPRequest) (restapi.Ge
 }
 
 // mail hands a code to the mail worker. A cast that failed may have been stored,
-// so the second attempt has the same key.
+// and a repeated request has handed over the same code before, so the key is the
+// code's own.
 func (g *Gateway) mail(ctx context.Context, email string, code otpapi.SealedCode) error {
 	deadline := time.Now().Add(time.Duration(code.ExpiresIn) * time.Second)
-	ctx, cancel := context.WithTimeout(rpc.WithKey(ctx, rand.Text()), castPatience)
+	ctx, cancel := context.WithTimeout(rpc.WithKey(ctx, cmp.Or(code.ID, rand.Text())), castPatience)
 	defer cancel()
 	args := emailapi.SendCodeArgs{OTP: code, Email: email}
 	first := emailapi.SendCode.SendBefore(ctx, g.bus, args, deadline)
@@ -65,7 +72,11 @@ func notMailed(err error, code otpapi.SealedCode) error {
 
 // authen handles POST /authen.
 func (g *Gateway) authen(r *http.Request, req restapi.AuthenRequest) (restapi.AuthenReply, error) {
-	results, err := otpapi.Authen.Call(r.Context(), g.bus, otpapi.AuthenRequest{Email: req.Email, OTP: req.OTP})
+	keyed, err := rest.WithOneKey(r)
+	if err != nil {
+		return restapi.AuthenReply{}, err
+	}
+	results, err := otpapi.Authen.Call(keyed, g.bus, otpapi.AuthenRequest{Email: req.Email, OTP: req.OTP}) //nolint:contextcheck // it is r's, with a key
 	if err != nil {
 		return restapi.AuthenReply{}, err
 	}

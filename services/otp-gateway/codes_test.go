@@ -94,6 +94,50 @@ func TestGetOTP_RepeatsTheCastUnderTheSameKey(t *testing.T) {
 	}
 }
 
+// Whoever repeats a request under its key reaches otp under it, and the code goes
+// to the mail worker under the code's own name. Clients' keys never meet, and
+// without one each request has a key of its own, by which a lost answer can be
+// asked for again.
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	named := code
+	named.ID = "the-code"
+	d := newDesk(t, resttest.Answers{
+		"otp.create": resttest.Fixed(otpapi.CreateReply{Eligible: true, Code: named}), "email_otp.send": resttest.Fixed(nil),
+		"otp.authen": resttest.Fixed(1),
+	})
+	for _, key := range []string{"k1", "k1", "", ""} {
+		var header []string
+		if key != "" {
+			header = []string{"Idempotency-Key", key}
+		}
+		d.post(t, "/getotp", jsonType, `{"email":"a@x.th"}`, header...)
+		d.post(t, "/authen", jsonType, `{"email":"a@x.th","otp":"012345"}`, header...)
+	}
+	keys := map[string][]string{}
+	for _, m := range d.bus.Sent() {
+		keys[m.Target] = append(keys[m.Target], m.Key)
+		if want := m.Kind == rpc.KindCall; m.Idempotent != want {
+			t.Errorf("%s may be repeated: %v, want %v", m.Target, m.Idempotent, want)
+		}
+	}
+	for _, target := range []string{"otp.create", "otp.authen"} {
+		k := keys[target]
+		if len(k) != 4 || k[0] != k[1] || !strings.HasSuffix(k[0], "/k1") || k[2] == "" || k[2] == k[3] {
+			t.Errorf("%s was called under %q", target, k)
+		}
+	}
+	for _, k := range keys["email_otp.send"] {
+		if k != "the-code" {
+			t.Errorf("the code is mailed under %q", k)
+		}
+	}
+	for path, body := range map[string]string{"/getotp": `{"email":"a@x.th"}`, "/authen": `{"email":"a@x.th","otp":"012345"}`} {
+		w := d.post(t, path, jsonType, body, "Idempotency-Key", "no spaces")
+		resttest.WantProblem(t, w, http.StatusBadRequest, "bad_idempotency_key")
+	}
+}
+
 // Every code has a mail of its own.
 func TestGetOTP_KeysDiffer(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,13 +45,16 @@ func newDesk(t *testing.T, answer resttest.Answers, settings ...string) *desk {
 	return d
 }
 
-func (d *desk) post(t *testing.T, path, contentType, body string) *httptest.ResponseRecorder {
+func (d *desk) post(t *testing.T, path, contentType, body string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	r.SetBasicAuth("ui", "correct horse battery")
 	if strings.HasPrefix(path, restapi.PathImport) {
 		r.SetBasicAuth("loader", "load my list please")
+	}
+	for pair := range slices.Chunk(header, 2) {
+		r.Header.Set(pair[0], pair[1])
 	}
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)

@@ -32,24 +32,28 @@ func (g *Gateway) routes() {
 	}, g.importList)
 
 	rest.Post(g.api, rest.Operation{
-		Path:        restapi.PathGetOTP,
-		Name:        "getotp",
-		Summary:     "Mail a code to an address",
-		Description: "The answer is the same whether the address is listed or not, unless the operator chose to disclose it: then it is `\"0\"`.",
-		Scope:       rest.ScopeOTP,
-		Reasons:     []string{rest.BadEmail, rest.ResendTooSoon, rest.AddressLimit, rest.AddressLocked, rest.SourceLimit},
-		Request:     restapi.GetOTPRequest{Email: "a@x.th"},
-		Reply:       restapi.GetOTPReply{Results: "1", Ref: "KTM", ExpiresIn: 600, ResendAfter: 60},
+		Path:    restapi.PathGetOTP,
+		Name:    "getotp",
+		Summary: "Mail a code to an address",
+		Description: "The answer is the same whether the address is listed or not, unless the operator chose to disclose it: then it is `\"0\"`. " +
+			"Repeated under its `Idempotency-Key` while its code is out, a request mails no other code and counts once.",
+		Scope:      rest.ScopeOTP,
+		Parameters: []*huma.Param{rest.IdempotencyKeyParam()},
+		Reasons:    []string{rest.BadEmail, rest.ResendTooSoon, rest.AddressLimit, rest.AddressLocked, rest.SourceLimit, rest.BadIdempotencyKey},
+		Request:    restapi.GetOTPRequest{Email: "a@x.th"},
+		Reply:      restapi.GetOTPReply{Results: "1", Ref: "KTM", ExpiresIn: 600, ResendAfter: 60},
 	}, g.getOTP)
 
 	rest.Post(g.api, rest.Operation{
-		Path:        restapi.PathAuthen,
-		Name:        "authen",
-		Summary:     "Prove an address with its code",
-		Description: "Results 1 spends the code and lets the address register for 15 minutes. Wrong, spent, expired and never issued look alike.",
-		Scope:       rest.ScopeOTP,
-		Reasons:     []string{rest.BadEmail, rest.BadOTP, rest.SourceLimit},
-		Request:     restapi.AuthenRequest{Email: "a@x.th", OTP: "123456"},
-		Reply:       restapi.AuthenReply{Results: 1},
+		Path:    restapi.PathAuthen,
+		Name:    "authen",
+		Summary: "Prove an address with its code",
+		Description: "Results 1 spends the code and lets the address register for 15 minutes. Wrong, spent, expired and never issued look alike. " +
+			"The same guess repeated under its `Idempotency-Key`, with no other in between, gets the same results and counts once.",
+		Scope:      rest.ScopeOTP,
+		Parameters: []*huma.Param{rest.IdempotencyKeyParam()},
+		Reasons:    []string{rest.BadEmail, rest.BadOTP, rest.SourceLimit, rest.BadIdempotencyKey},
+		Request:    restapi.AuthenRequest{Email: "a@x.th", OTP: "123456"},
+		Reply:      restapi.AuthenReply{Results: 1},
 	}, g.authen)
 }
