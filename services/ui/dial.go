@@ -11,7 +11,10 @@ const (
 	// replicaTimeout is how long one replica is tried before the next: one whose
 	// machine died has its address in DNS for a while.
 	replicaTimeout = time.Second
-	keepAlive      = 30 * time.Second
+	// deathTimeout is how long a replica's machine may acknowledge nothing, neither
+	// what was sent nor a question whether it lives. Then the request is repeated
+	// elsewhere; a replica that lives and is slow is waited for.
+	deathTimeout = 3 * time.Second
 )
 
 // dial connects to one of the replicas behind a name. Go's own dialer would
@@ -30,7 +33,11 @@ func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 
 // dialEach tries each replica once.
 func dialEach(ctx context.Context, network, port string, replicas []string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: replicaTimeout, KeepAlive: keepAlive}
+	dialer := net.Dialer{
+		Timeout:         replicaTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3},
+		Control:         noticeDeath,
+	}
 	var faults []error
 	for _, ip := range replicas {
 		conn, err := dialer.DialContext(ctx, network, net.JoinHostPort(ip, port))

@@ -23,7 +23,9 @@ func (u *UI) ask(v *visit) error {
 		v.journey.refuse(fault{At: stepAddress, Field: fieldEmail, Reason: reasonBadEmail})
 		return u.begin(v)
 	}
-	reply, err := u.gateways.askCode(v.r.Context(), v.who(), v.journey.Email)
+	// The edge may send the request to a second replica, under the same ID, when
+	// the first one dies.
+	reply, err := u.gateways.askCode(v.r.Context(), v.who(), v.who().requestID, v.journey.Email)
 	switch f, told := faultOf(err, stepAddress, time.Now()); {
 	case err == nil:
 		v.journey.issued(reply, time.Now())
@@ -76,7 +78,7 @@ func (u *UI) resend(v *visit) error {
 		return err
 	}
 	v.journey.forget()
-	reply, err := u.gateways.askCode(v.r.Context(), v.who(), v.journey.Email)
+	reply, err := u.gateways.askCode(v.r.Context(), v.who(), v.journey.askKey(), v.journey.Email)
 	switch f, told := faultOf(err, stepCode, time.Now()); {
 	case err == nil:
 		v.journey.Note = noteResent
@@ -101,7 +103,7 @@ func (u *UI) prove(v *visit) error {
 		v.journey.refuse(fault{At: stepCode, Field: fieldCode, Reason: reasonBadOTP})
 		return u.stay(v)
 	}
-	reply, err := u.gateways.prove(v.r.Context(), v.who(), v.journey.Email, code)
+	reply, err := u.gateways.prove(v.r.Context(), v.who(), v.journey.proveKey(code), v.journey.Email, code)
 	switch f, told := faultOf(err, stepCode, time.Now()); {
 	case err == nil && reply.Results == 1:
 		v.journey.Verified = v.journey.Email
@@ -141,7 +143,7 @@ func (u *UI) register(v *visit) error {
 		v.journey.refuse(faults...)
 		return u.stay(v)
 	}
-	reply, err := u.gateways.registerStudent(v.r.Context(), v.who(), v.journey.idempotencyKey(), restapi.RegisterRequest{
+	reply, err := u.gateways.registerStudent(v.r.Context(), v.who(), v.journey.registerKey(), restapi.RegisterRequest{
 		Firstname: v.journey.Firstname, Lastname: v.journey.Lastname, Email: v.journey.Verified,
 	})
 	switch f, told := faultOf(err, stepNames, time.Now()); {

@@ -99,40 +99,41 @@ func newEndpoint(raw string) (endpoint, error) {
 // Close closes the idle connections.
 func (g *Gateways) Close() { g.http.CloseIdleConnections() }
 
-// askCode asks for a code. A repeat withdraws the code before, so that it is
-// repeated only while nothing was sent.
-func (g *Gateways) askCode(ctx context.Context, who on, email string) (restapi.GetOTPReply, error) {
-	c := call{to: g.otp, method: http.MethodPost, path: restapi.PathGetOTP, body: restapi.GetOTPRequest{Email: email}}
+// askCode asks for a code; the same key gets the same one.
+func (g *Gateways) askCode(ctx context.Context, who on, key, email string) (restapi.GetOTPReply, error) {
+	c := call{to: g.otp, method: http.MethodPost, path: restapi.PathGetOTP, body: restapi.GetOTPRequest{Email: email}, key: key}
 	return do[restapi.GetOTPReply](ctx, g, who, c)
 }
 
-// prove tries a code. It spends a guess, so that it is repeated only while
-// nothing was sent.
-func (g *Gateways) prove(ctx context.Context, who on, email, code string) (restapi.AuthenReply, error) {
-	c := call{to: g.otp, method: http.MethodPost, path: restapi.PathAuthen, body: restapi.AuthenRequest{Email: email, OTP: code}}
+// prove tries a code; the same key is one guess.
+func (g *Gateways) prove(ctx context.Context, who on, key, email, code string) (restapi.AuthenReply, error) {
+	c := call{to: g.otp, method: http.MethodPost, path: restapi.PathAuthen, body: restapi.AuthenRequest{Email: email, OTP: code}, key: key}
 	return do[restapi.AuthenReply](ctx, g, who, c)
 }
 
 // registerStudent registers; the same key gets the same answer.
 func (g *Gateways) registerStudent(ctx context.Context, who on, key string, req restapi.RegisterRequest) (restapi.RegisterReply, error) {
-	c := call{to: g.register, method: http.MethodPost, path: restapi.PathRegister, body: req, key: key, idempotent: true}
+	c := call{to: g.register, method: http.MethodPost, path: restapi.PathRegister, body: req, key: key, insist: true}
 	return do[restapi.RegisterReply](ctx, g, who, c)
 }
 
 // progress tells how far a registration has come.
 func (g *Gateways) progress(ctx context.Context, who on, studentID int64) (restapi.ProgressReply, error) {
 	path := strings.ReplaceAll(restapi.PathProgress, "{studentID}", strconv.FormatInt(studentID, 10))
-	c := call{to: g.register, method: http.MethodGet, path: path, idempotent: true}
+	c := call{to: g.register, method: http.MethodGet, path: path, insist: true}
 	return do[restapi.ProgressReply](ctx, g, who, c)
 }
 
-// call is one call of a gateway.
+// call is one call of a gateway. It does the same however often it arrives: a
+// GET, or a POST under a key.
 type call struct {
 	to           endpoint
 	method, path string
 	body         any
 	key          string
-	idempotent   bool
+	// insist asks again also where a gateway said that it cannot now. Whoever is
+	// almost registered is worth it; a first step in a rush would add to the rush.
+	insist bool
 }
 
 // do makes c, within the client's timeout, and decodes its answer.

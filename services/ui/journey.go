@@ -133,11 +133,23 @@ func (j *journey) restart(f fault) {
 	j.refuse(f)
 }
 
-// idempotencyKey names this journey's registration under these names. A double
+// askKey names the request for the code after the one that is out. A double click
+// gives the same key; whoever has got the code asks under another.
+func (j journey) askKey() string {
+	return j.key("ask", j.Email, j.Ref, j.Resend.UTC().Format(time.RFC3339))
+}
+
+// proveKey names a guess: whoever sends it twice has guessed once.
+func (j journey) proveKey(code string) string { return j.key("prove", j.Email, code) }
+
+// registerKey names this journey's registration under these names. A double
 // click gives the same key; corrected names give another.
-func (j journey) idempotencyKey() string {
+func (j journey) registerKey() string { return j.key("register", j.Verified, j.Firstname, j.Lastname) }
+
+// key is an idempotency key that tells nothing of what it names.
+func (j journey) key(parts ...string) string {
 	mac := hmac.New(sha256.New, []byte(j.Secret))
-	for _, part := range []string{j.Verified, j.Firstname, j.Lastname} {
+	for _, part := range parts {
 		mac.Write([]byte(part))
 		mac.Write([]byte{0})
 	}

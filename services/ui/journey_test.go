@@ -344,6 +344,40 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
+// The first code is asked for under the request's ID, which the edge keeps when it
+// sends the request to another replica; the next one under a key that changes with
+// the code that is out; and a guess under one that changes with the guess.
+func TestIdempotencyKey_Codes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{"TRUSTED_PROXIES": "192.0.2.0/24"})
+	b := s.browser(t)
+	b.header["X-Request-ID"] = "request-1"
+	b.toCode(somchai)
+	for range 2 {
+		s.gateways.answers(answer{429, "source_limit", 0})
+		b.post("/resend")
+	}
+	b.post("/resend")
+	b.post("/resend")
+	for _, guess := range []string{"000001", "000001", "000002"} {
+		b.post("/authen", "otp", guess)
+	}
+	keys := func(path string) (keys []string) {
+		for _, r := range s.gateways.requests(path) {
+			keys = append(keys, r.header.Get("Idempotency-Key"))
+		}
+		return keys
+	}
+	asked := keys(restapi.PathGetOTP)
+	if len(asked) != 5 || asked[0] != "request-1" || asked[1] == "" || asked[1] == asked[0] || asked[3] == asked[4] {
+		t.Errorf("codes were asked for under %q", asked)
+	}
+	guessed := keys(restapi.PathAuthen)
+	if len(guessed) != 3 || guessed[0] == "" || guessed[0] != guessed[1] || guessed[1] == guessed[2] {
+		t.Errorf("guesses went under %q", guessed)
+	}
+}
+
 // The language of the session is the one last asked for; a link alone changes
 // nothing but the page.
 func TestLanguage(t *testing.T) {

@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"time"
 )
@@ -14,8 +13,8 @@ func pauses() []time.Duration {
 	return []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, time.Second}
 }
 
-// repeat makes c again when that is safe and may help: an idempotent call after
-// any failure that passes, any other only when it never reached a gateway.
+// repeat makes c again when that may help: when no gateway was reached or its
+// answer was lost, and where c insists also when one was busy.
 func (g *Gateways) repeat(ctx context.Context, who on, c call) ([]byte, error) {
 	data, err := g.once(ctx, who, c)
 	for _, pause := range pauses() {
@@ -28,22 +27,10 @@ func (g *Gateways) repeat(ctx context.Context, who on, c call) ([]byte, error) {
 }
 
 func (c call) mayRepeat(err error) bool {
-	if neverSent(err) {
-		return true
-	}
-	if !c.idempotent {
-		return false
-	}
 	if r, ok := errors.AsType[*refusalError](err); ok {
-		return r.status == http.StatusServiceUnavailable || r.reason == reasonInFlight
+		return c.insist && (r.status == http.StatusServiceUnavailable || r.reason == reasonInFlight)
 	}
 	return errors.Is(err, errUnavailable)
-}
-
-// neverSent is true when no connection came about.
-func neverSent(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial"
 }
 
 // wait is false when ctx ended first, or is sure to.
