@@ -17,12 +17,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"matriq/deploy/edge/task"
 )
 
 // Who asks for what is told by the port: /authen is a page and a call.
@@ -256,17 +259,112 @@ func TestEdge_GoesToAnotherReplica(t *testing.T) {
 	}
 }
 
-// A POST that may have arrived is never sent twice.
-func TestEdge_NeverRepeatsAPost(t *testing.T) {
+// A request whose connection broke goes to another replica as it was, by the same
+// names, though it may have arrived.
+func TestEdge_Repeats(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	var mu sync.Mutex
+	seen := map[string][]string{}
+	diesOnce := func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Errorf("%s: %v", r.URL.Path, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		seen[r.URL.Path] = append(seen[r.URL.Path], string(body)+" "+r.Header.Get("X-Request-Id")+" "+r.Header.Get("Idempotency-Key"))
+		if len(seen[r.URL.Path]) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = io.WriteString(w, "done")
+	}
+	for i, name := range []string{"ui", "otp-gateway", "register-gateway"} {
+		ips := []string{fmt.Sprintf("127.0.0.%d", 2+2*i), fmt.Sprintf("127.0.0.%d", 3+2*i)}
+		for _, ip := range ips {
+			d.task(t, ip, diesOnce)
+		}
+		d.names.set(name, ips...)
+	}
+	const key = "given-by-the-client"
+	for _, tc := range []struct {
+		addr, path string
+		given      []string
+		keyed      bool
+	}{
+		{d.pages, "/reg", nil, false},
+		{d.otp, "/getotp", nil, true},
+		{d.otp, "/authen/", []string{"Idempotency-Key", key}, true},
+		{d.register, "/register", nil, false},
+	} {
+		body := strings.Repeat("x", 60_000)
+		got := ask(t, request(t, http.MethodPost, tc.addr, tc.path, body, tc.given...))
+		mu.Lock()
+		sent := seen[tc.path]
+		mu.Unlock()
+		if got.status != 200 || got.body != "done" || len(sent) != 2 || sent[0] != sent[1] {
+			t.Fatalf("%s: %d %q after %d requests, want the second one's answer", tc.path, got.status, got.body, len(sent))
+		}
+		words := strings.Split(sent[0], " ")
+		if words[0] != body || words[1] == "" || (words[2] != "") != tc.keyed || tc.given != nil && words[2] != key {
+			t.Errorf("%s: %d bytes, request %q, key %q", tc.path, len(words[0]), words[1], words[2])
+		}
+	}
+}
+
+// An import is not kept for a repeat.
+func TestEdge_SendsAnImportOnce(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	h, asked := counting(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	d.task(t, "127.0.0.2", h)
 	d.task(t, "127.0.0.3", h)
-	d.names.set("register-gateway", "127.0.0.2", "127.0.0.3")
-	got := ask(t, request(t, http.MethodPost, d.register, "/register", "{}"))
+	d.names.set("otp-gateway", "127.0.0.2", "127.0.0.3")
+	got := ask(t, request(t, http.MethodPost, d.otp, "/create_email_list", strings.Repeat("x", 100_000)))
 	if got.status != 503 || asked.Load() != 1 {
 		t.Errorf("answer %d after %d requests, want 503 after one", got.status, asked.Load())
+	}
+}
+
+// A machine that dies with requests on its connections costs them some seconds, and
+// one that is slow costs them nothing but its time.
+func TestEdge_NoticesADeadMachine(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	slow := func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-time.After(2 * task.Patience):
+			_, _ = io.WriteString(w, "slow")
+		}
+	}
+	d.task(t, "127.0.0.2", slow)
+	d.names.set("ui", "127.0.0.2")
+	d.task(t, "127.0.0.4", say("second"))
+	dead, died := mute(t, "127.0.0.3", d.names.port)
+	d.names.set("otp-gateway", "127.0.0.3")
+	waiting := make(chan answer, 1)
+	go func() {
+		a, err := try(request(t, http.MethodPost, d.pages, "/reg", "x"))
+		if err != nil {
+			t.Errorf("the slow one: %v", err)
+		}
+		waiting <- a
+	}()
+	begun := time.Now()
+	go func() {
+		<-died
+		_ = dead.Close()
+		d.names.set("otp-gateway", "127.0.0.4")
+	}()
+	if got := ask(t, request(t, http.MethodPost, d.otp, "/getotp", "{}")); got.body != "second POST /getotp" {
+		t.Errorf("answer = %+v, want that of the replica that lives", got)
+	}
+	if took := time.Since(begun); took > 3*task.Patience {
+		t.Errorf("it took %v", took)
+	}
+	if got := <-waiting; got.body != "slow" {
+		t.Errorf("the slow one: %+v", got)
 	}
 }
 
@@ -321,6 +419,7 @@ func TestEdge_SlowSenders(t *testing.T) {
 	for name, sent := range map[string]string{
 		"half a header": "GET / HTTP/1.1\r\nHost: loc",
 		"half a body":   "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nemail=",
+		"half a chunk":  "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nemail=",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -354,6 +453,11 @@ func TestEdge_Limits(t *testing.T) {
 	})
 	if got := ask(t, request(t, http.MethodPost, d.pages, "/", strings.Repeat("x", 70_000))); got.status != 413 {
 		t.Errorf("a long body = %d, want 413", got.status)
+	}
+	unsaid := request(t, http.MethodPost, d.pages, "/", strings.Repeat("x", 70_000))
+	unsaid.ContentLength = -1
+	if got := ask(t, unsaid); got.status != 413 {
+		t.Errorf("a long body of unsaid length = %d, want 413", got.status)
 	}
 	if got := get(t, d.pages, "/", "X-Long", strings.Repeat("x", 32<<10)); got.status != 431 {
 		t.Errorf("a long header = %d, want 431", got.status)
@@ -450,11 +554,27 @@ func TestEdge_TLS(t *testing.T) {
 					return err == nil && string(body) == want
 				})
 			}
+			checkEnd(t, get(t, d.admin, "/metrics").body)
 			led := get(t, "localhost:"+portOf(d.pages), "/reg?lang=th")
 			if led.status != 308 || led.header.Get("Location") != "https://localhost/reg?lang=th" {
 				t.Errorf("HTTP = %d %s, want 308 to HTTPS", led.status, led.header.Get("Location"))
 			}
 		})
+	}
+}
+
+// checkEnd fails the test unless the metrics tell of a certificate that is good.
+func checkEnd(t *testing.T, metrics string) {
+	t.Helper()
+	const name = `matriq_edge_certificate_ends_timestamp_seconds{site="localhost"} `
+	_, after, found := strings.Cut(metrics, "\n"+name)
+	value, _, _ := strings.Cut(after, "\n")
+	end, err := strconv.ParseFloat(value, 64)
+	if !found || err != nil {
+		t.Fatalf("no %s in\n%s", name, metrics)
+	}
+	if end := time.Unix(int64(end), 0); time.Until(end) <= 0 || time.Until(end) > 24*time.Hour {
+		t.Errorf("the certificate ends at %v, want within a day", end)
 	}
 }
 

@@ -34,7 +34,9 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback" // an image from scratch has no certificate authorities
 	"golang.org/x/sys/unix"
 
+	"matriq/deploy/edge/body"
 	"matriq/deploy/edge/cache"
+	"matriq/deploy/edge/task"
 )
 
 const usage = `edge: the door to Matriq, a Caddy with a cache.
@@ -140,7 +142,9 @@ func adapt() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	body.Register()
 	cache.Register()
+	task.Register()
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(text, map[string]any{"filename": path})
 	for _, w := range warnings {
 		fmt.Fprintln(os.Stderr, "edge:", w)

@@ -161,6 +161,37 @@ func (d *door) serve(t *testing.T, name, ip string, h http.HandlerFunc) *httptes
 	return server
 }
 
+// mute listens at ip; with the first request that it takes its machine dies, so
+// that nothing is acknowledged any more, and died is closed.
+func mute(t *testing.T, ip, port string) (listener net.Listener, died chan struct{}) {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(ip, port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	died = make(chan struct{})
+	go func() {
+		defer close(died)
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		raw, err := conn.(syscall.Conn).SyscallConn() //nolint:forcetypeassert,errcheck // a TCP connection is one
+		if err == nil {
+			_, err = conn.Read(make([]byte, 1))
+		}
+		if err == nil {
+			err = raw.Control(func(fd uintptr) { dropAll(int(fd)) })
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	return listener, died
+}
+
 // answer is what came back.
 type answer struct {
 	status int
