@@ -215,9 +215,11 @@ func FuzzKeys_Open(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	sealed, err := keys.Seal(envelope())
-	if err != nil {
-		f.Fatal(err)
+	// One envelope for all processes that look: of one that each sealed for itself,
+	// the others would find out that it opens.
+	const sealed = "k1.z5FXExKSVQ0dublLa-QATCvrPGBLmdnWcPed0Dd0Zc9tF-Vyy5Dg49KCu3TBzlEyIP4ifM26MHe4FespDBDwAzGraqSy99XSjzMhqM6jzB-iY0VpXyAaEmye9fX12c3G6O2Gh_XY50_Cb48RE3EkD6L67fRGkiYCk7gkjzPNiavsE9JQoloo4XgBm3Awc3Obhy-Wo0tflcSf2mTERU0k2wPVgBvvwGQP5cQTbvK0rlaEn6DDep3uvUmXjIpv-Imh3N3P0eTHHq5SJ6fjBY62luqclABkmXGMU8ThZIBAU4y-cfuonxyyPmxCol2F-GiAY_nip52o5yDyT5JL1-3ZZ0BJ7DhG7mnAJD4J0Q3ILHC8TtidTj0tsaCdldDA3m5r5qfAKH3-tRwf1VLEGAY-uIqIweukcuESlubWHA-6TDCoVcwOXKrgJ8rW_3VLJmvWZ-V8Q_2qyr1GDDZHxXbOZiE8go7nDpo2H5FDfxQQfIxZJIyO3UWb2Vn7K1C3Sq1LnYwLryKCqeeDoUfe4mU_UVTPCoiuRA66yezSWPfsj9qOAOrHoFudqxDJfXcpkAiTn45EWaqCOhvcazrYrFqqLbJGRhBCj3DvYViLQipkF4pcWOKpyYgneKyVeoV4TcwOqgH-SSwQH9Bgek_v4hfFm1mp7WYmTI9_V4QPt51HYjGNGh9XQRNcYaJcpgP4EYL9Xzs7xAEu05KKwGG3"
+	if _, err := keys.Open(sealed, "KTM"); err != nil {
+		f.Fatalf("the envelope itself: %v", err)
 	}
 	for _, seed := range []string{"", ".", "k1.", "k1.AAAA", "1." + sealed, sealed[:40], sealed + "\n"} {
 		f.Add(seed, "KTM")
