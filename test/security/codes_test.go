@@ -25,6 +25,7 @@ func codeTrials() []trial {
 		{"TenMailsADay", tenMailsADay},
 		{"LockedOutNoLongerThanTheWindow", lockedNoLonger},
 		{"OperatorUnlocks", operatorUnlocks},
+		{"LocksAlike", locksAlike},
 	}
 }
 
