@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"matriq/bench/child"
@@ -28,8 +27,8 @@ func main() {
 // run returns the exit status: 0, 1 for a failure or a missed target with
 // --strict, 2 for a wrong command line.
 func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) int {
-	if role, ok := strings.CutPrefix(strings.Join(args, " "), child.Argument+" "); ok {
-		return failed(err, peer.Serve(ctx, role, in, out))
+	if len(args) > 0 && args[0] == child.Argument {
+		return failed(err, peer.Serve(ctx, args[1:], in, out))
 	}
 	o, fault := parse(args, err)
 	switch {

@@ -21,6 +21,7 @@ type options struct {
 	quick   bool
 	strict  bool
 	results string // folder; "": none are written
+	profile string // folder; "": none are made
 }
 
 const about = `Measures Matriq against the bare limit of what it stands on.
@@ -53,6 +54,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	flags.BoolVar(&o.quick, "quick", false, "one short round of the first case of each row, no results")
 	flags.BoolVar(&o.strict, "strict", false, "fail when a target is missed or a verdict is refused")
 	flags.StringVar(&o.results, "results", filepath.Join("bench", "results"), "`folder` for a JSON file of each row")
+	flags.StringVar(&o.profile, "profile", "", "`folder` for CPU profiles of every process, for go tool pprof; they slow everything down, so no results are written")
 	flags.Usage = func() { usage(w, flags) }
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -80,6 +82,9 @@ func (o *options) complete(names, length string, rest []string) error {
 	o.plan.WarmUp = o.plan.Length
 	if o.quick {
 		o.plan.Rounds, o.plan.Repeats, o.plan.Length, o.plan.WarmUp, o.results = 1, 0, 300*time.Millisecond, 100*time.Millisecond, ""
+	}
+	if o.profile != "" {
+		o.results = ""
 	}
 	if o.rows, err = selected(names, o.quick); err != nil {
 		faults = append(faults, err)

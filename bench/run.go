@@ -22,6 +22,11 @@ func (o options) measure(ctx context.Context, out, progress io.Writer) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if s.Profiles = o.profile; o.profile != "" {
+		if err := os.MkdirAll(o.profile, 0o700); err != nil {
+			return err
+		}
+	}
 	line := newStatus(progress)
 	plan := o.plan
 	plan.Names, plan.Say = s.Names, line.say

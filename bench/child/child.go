@@ -20,7 +20,8 @@ import (
 	"time"
 )
 
-// Argument is the first argument of a child; the second one is its role.
+// Argument is the first argument of a child. Its role follows, and a folder for
+// profiles if they are wanted.
 const Argument = "child"
 
 // question and answer are the lines.
@@ -90,21 +91,19 @@ type Child struct {
 	out  *bufio.Reader
 }
 
-// Start starts this program as a child in a role.
-func Start(role string) (*Child, error) {
+// Start starts this program as a child in a role. profiles is a folder for a CPU
+// profile of its whole life; "": none.
+func Start(role, profiles string) (*Child, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return StartProgram(program, role)
-}
-
-// StartProgram is [Start] of a program at a path.
-func StartProgram(program, role string) (*Child, error) {
 	c := &Child{Role: role, cmd: exec.Command(program, Argument, role)} //nolint:gosec,noctx // this program; it ends by Stop, or with its parent
+	if profiles != "" {
+		c.cmd.Args = append(c.cmd.Args, profiles)
+	}
 	c.cmd.Stderr = os.Stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}

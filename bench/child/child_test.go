@@ -33,7 +33,7 @@ func handlers() map[string]child.Handler {
 
 func start(t *testing.T) *child.Child {
 	t.Helper()
-	c, err := child.Start("calculator")
+	c, err := child.Start("calculator", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -59,20 +62,48 @@ func roles() map[string]role {
 		RoleRawCaster:    rawCaster,
 		RoleJSONWorker:   jsonWorker,
 		RoleJSONCaller:   jsonCaller,
+		RolePageClient:   pageClient,
+		RolePageServer:   pageServer,
 	}
 }
 
-// Serve is the whole of a helper's process.
-func Serve(ctx context.Context, name string, in io.Reader, out io.Writer) error {
-	begin, ok := roles()[name]
-	if !ok {
-		return fmt.Errorf("there is no role %q: %s", name, strings.Join(slices.Sorted(maps.Keys(roles())), ", "))
+// Serve is the whole of a helper's process. args are its role and, perhaps, a
+// folder for its profiles.
+func Serve(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) == 0 || roles()[args[0]] == nil {
+		return fmt.Errorf("%q is no role: %s", args, strings.Join(slices.Sorted(maps.Keys(roles())), ", "))
+	}
+	if len(args) > 1 {
+		end, err := profile(filepath.Join(args[1], fmt.Sprintf("%s-%d", args[0], os.Getpid())))
+		if err != nil {
+			return err
+		}
+		defer end()
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	handlers := begin(ctx)
+	handlers := roles()[args[0]](ctx)
 	handlers[AskMallocs] = child.Answers(func(context.Context, struct{}) (uint64, error) { return mallocs(), nil })
 	return child.Serve(ctx, in, out, handlers)
+}
+
+// profile writes FILE.cpu and FILE.mem about the time until end is called.
+func profile(file string) (end func(), err error) {
+	cpu, err := os.Create(file + ".cpu") //nolint:gosec // G304: where the command line says
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(cpu); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = cpu.Close() // a profile that is cut short says so itself
+		if memory, err := os.Create(file + ".mem"); err == nil { //nolint:gosec // G304: where the command line says
+			_ = pprof.Lookup("allocs").WriteTo(memory, 0)
+			_ = memory.Close()
+		}
+	}, nil
 }
 
 // done is the output of a question that has nothing to tell.

@@ -36,7 +36,7 @@ type Row struct {
 
 // All are the rows in the order in which they are measured.
 func All() []Row {
-	return []Row{calls(), casts()}
+	return []Row{calls(), casts(), pages()}
 }
 
 // pick returns all, or in a quick run the first one.

@@ -43,7 +43,27 @@ func (s *Stand) Run(ctx context.Context, name, binary string, env map[string]str
 	}
 	s.name(name, p.cmd.Process.Pid)
 	s.programs = append(s.programs, p)
-	return p, p.ready(ctx)
+	if err := p.ready(ctx); err != nil {
+		return nil, err
+	}
+	if s.Profiles != "" {
+		go p.profile(ctx, s.Profiles)
+	}
+	return p, nil
+}
+
+// profile takes profiles of 5 s, one after the other, until the program ends.
+func (p *Program) profile(ctx context.Context, folder string) {
+	for n := 1; ; n++ {
+		body, err := get(ctx, "http://"+p.Admin+"/debug/pprof/profile?seconds=5")
+		if err != nil {
+			return
+		}
+		file := filepath.Join(folder, fmt.Sprintf("%s-%d.cpu", p.Name, n))
+		if err := os.WriteFile(file, body, 0o600); err != nil {
+			return
+		}
+	}
 }
 
 func (p *Program) start(binary string, env map[string]string) error {
@@ -93,23 +113,26 @@ func (p *Program) ready(ctx context.Context) error {
 }
 
 func (p *Program) ask(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Admin+"/readyz", nil)
+	_, err := get(ctx, "http://"+p.Admin+"/readyz")
+	return err
+}
+
+// get returns the body of a good answer; any other is an error that has it.
+func get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close() // it was only read
 	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("it says %s", body)
 	}
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("it says %s", body)
-	}
-	return nil
+	return body, err
 }
 
 // Stop asks the program to stop and waits for it.

@@ -43,6 +43,8 @@ func Settings() []Setting {
 type Stand struct {
 	// Dir is where the stand keeps its files; it goes with the stand.
 	Dir string
+	// Profiles is a folder for a CPU profile of every helper and program; "": none.
+	Profiles string
 
 	folder  *servers.Folder
 	started map[string]*servers.Instance // by the server's name
@@ -150,7 +152,7 @@ func (s *Stand) server(ctx context.Context, name string, prepare func(context.Co
 
 // Child starts a helper in a role; name is what its time counts under.
 func (s *Stand) Child(role, name string) (*child.Child, error) {
-	c, err := child.Start(role)
+	c, err := child.Start(role, s.Profiles)
 	if err != nil {
 		return nil, err
 	}
