@@ -44,6 +44,7 @@ type exercise struct {
 func exercises() []exercise {
 	const one, three = 1, 3
 	return []exercise{
+		{"deploy/up again: cut off, then twice at a time", notTold, 0, one, upAgain},
 		{"1 ui, then 9: 10 requests show all names", "names shown; failures not told", 0, one, showNames},
 		{"ui 2 to 6 to 2, all others 1 to 3 to 1", "scaled by hand; failures not told", 0, one, scale},
 		{"a person, ui to 0 and back between her pages", notTold, 0, one, acrossNothing},

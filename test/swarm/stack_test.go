@@ -174,10 +174,16 @@ func (s *stack) command(t *testing.T, stack, input, name string, args ...string)
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), scriptTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join("../../deploy", name), args...)
-	cmd.Env = append(append(os.Environ(), s.env...), "STACK="+stack)
+	cmd := s.operate(ctx, stack, name, args...)
 	cmd.Stdin = strings.NewReader(input)
 	return cmd.CombinedOutput()
+}
+
+// operate is a script for a stack that is not started yet.
+func (s *stack) operate(ctx context.Context, stack, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join("../../deploy", name), args...)
+	cmd.Env = append(append(os.Environ(), s.env...), "STACK="+stack)
+	return cmd
 }
 
 // service is the name that the swarm knows a service of the stack by.
