@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"matriq/test/harness"
@@ -31,6 +32,36 @@ func (s *stack) build(t *testing.T, version string, programs ...string) {
 		args = append(args, "--push")
 	}
 	s.script(t, "build", append(args, programs...)...)
+	s.checkSizes(t, version, programs...)
+}
+
+// What an image may take, in bytes. Caddy's own packages are most of the edge; see
+// deploy/README.md.
+const (
+	largestService = 25_000_000
+	largestEdge    = 45_000_000
+)
+
+// checkSizes fails the test for an image that is larger than it may be.
+func (s *stack) checkSizes(t *testing.T, version string, programs ...string) {
+	t.Helper()
+	if len(programs) == 0 {
+		programs = []string{"ui", "otp-gateway", "register-gateway", "otp", "email", "student", "enroll", "matriq", "edge"}
+	}
+	for _, program := range programs {
+		size, err := strconv.Atoi(s.docker(t, "image", "inspect", "--format", "{{.Size}}", s.image(program, version)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		most := largestService
+		if program == "edge" {
+			most = largestEdge
+		}
+		if size > most {
+			t.Errorf("the image of %s has %.1f MB, and %d are allowed: go tool nm -size tells what is in it, go version -m what brought that in",
+				program, float64(size)/1e6, most/1_000_000)
+		}
+	}
 }
 
 // otherStylesheet returns a file for go build -overlay.
