@@ -103,6 +103,9 @@ func run() error {
 	if err := caddy.Load(config, true); err != nil {
 		return err
 	}
+	if err := watchCertificate(); err != nil {
+		return err
+	}
 	<-stop
 	turnAway(context.Background(), listening())
 	endCaddy()
