@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -139,8 +140,15 @@ func (j journey) askKey() string {
 	return j.key("ask", j.Email, j.Ref, j.Resend.UTC().Format(time.RFC3339))
 }
 
-// proveKey names a guess: whoever sends it twice has guessed once.
-func (j journey) proveKey(code string) string { return j.key("prove", j.Email, code) }
+// proveKey names a guess by what it was made after. A double click gives the same
+// key; whoever was told that the code is wrong and tries it again has guessed twice.
+func (j journey) proveKey(code string) string {
+	left := ""
+	if j.Left != nil {
+		left = strconv.Itoa(*j.Left)
+	}
+	return j.key("prove", j.Email, j.Ref, left, code)
+}
 
 // registerKey names this journey's registration under these names. A double
 // click gives the same key; corrected names give another.

@@ -346,7 +346,8 @@ func TestIdempotencyKey(t *testing.T) {
 
 // The first code is asked for under the request's ID, which the edge keeps when it
 // sends the request to another replica; the next one under a key that changes with
-// the code that is out; and a guess under one that changes with the guess.
+// the code that is out; and a guess under one that changes with the guess and with
+// what is left.
 func TestIdempotencyKey_Codes(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, map[string]string{"TRUSTED_PROXIES": "192.0.2.0/24"})
@@ -360,8 +361,11 @@ func TestIdempotencyKey_Codes(t *testing.T) {
 	b.post("/resend")
 	b.post("/resend")
 	for _, guess := range []string{"000001", "000001", "000002"} {
+		s.gateways.answers(answer{429, "source_limit", 0}) // which tells nothing of what is left
 		b.post("/authen", "otp", guess)
 	}
+	b.post("/authen", "otp", "000003")
+	b.post("/authen", "otp", "000003")
 	keys := func(path string) (keys []string) {
 		for _, r := range s.gateways.requests(path) {
 			keys = append(keys, r.header.Get("Idempotency-Key"))
@@ -373,7 +377,7 @@ func TestIdempotencyKey_Codes(t *testing.T) {
 		t.Errorf("codes were asked for under %q", asked)
 	}
 	guessed := keys(restapi.PathAuthen)
-	if len(guessed) != 3 || guessed[0] == "" || guessed[0] != guessed[1] || guessed[1] == guessed[2] {
+	if len(guessed) != 5 || guessed[0] == "" || guessed[0] != guessed[1] || guessed[1] == guessed[2] || guessed[3] == guessed[4] {
 		t.Errorf("guesses went under %q", guessed)
 	}
 }
