@@ -18,6 +18,7 @@ import (
 
 	"matriq/pkg/sqldb"
 	"matriq/pkg/sqldb/sqldbtest"
+	"matriq/pkg/testenv"
 )
 
 // folder has the migrations of the tests: a table things with rows a and b.
@@ -398,6 +399,32 @@ func TestDialect_NowIsTheTime(t *testing.T) {
 			t.Errorf("$NOW is %v, off by %v", got, d)
 		}
 	})
+}
+
+// A transaction on MariaDB sees what others have committed since it began.
+func TestInTx_ReadsWhatIsCommitted(t *testing.T) {
+	t.Parallel()
+	db := migrated(t, testenv.MariaDB(t))
+	err := sqldb.InTx(t.Context(), db, func(tx *sqldb.Tx) error {
+		count := func() (n int, err error) {
+			return n, tx.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM things`).Scan(&n)
+		}
+		before, err := count()
+		if err != nil {
+			return err
+		}
+		if _, err := db.ExecContext(t.Context(), `INSERT INTO things (name, n) VALUES ('d', 4)`); err != nil {
+			return err
+		}
+		after, err := count()
+		if after != before+1 {
+			t.Errorf("%d things, then %d, want one more", before, after)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // The session must refuse what would be stored as something else.

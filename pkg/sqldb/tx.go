@@ -2,7 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -34,7 +33,7 @@ func InTx(ctx context.Context, db *DB, fn func(tx *Tx) error) error {
 }
 
 func inTx(ctx context.Context, db *DB, fn func(tx *Tx) error) error {
-	tx, err := db.BeginTx(ctx, db.txOptions())
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -46,13 +45,6 @@ func inTx(ctx context.Context, db *DB, fn func(tx *Tx) error) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
-}
-
-func (d Dialect) txOptions() *sql.TxOptions {
-	if d == SQLite {
-		return nil
-	}
-	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 }
 
 // pause reports whether d has passed; false when ctx ended before.
