@@ -41,7 +41,8 @@ type Case struct {
 // Plan says how cases are measured.
 type Plan struct {
 	Rounds int
-	// Length is how long a contender runs in a round, WarmUp before the first.
+	// Length is how long a contender runs in a round, WarmUp before the first; 0:
+	// not at all.
 	Length, WarmUp time.Duration
 	// Repeats is how many rounds of a case may be repeated because they were
 	// disturbed.
@@ -54,18 +55,16 @@ type Plan struct {
 
 // Measure runs the rounds of c.
 func (p Plan) Measure(ctx context.Context, c Case) (Result, error) {
-	for _, contender := range c.Contenders {
-		p.Say(fmt.Sprintf("%s: %s warms up", c.Name, contender.Name))
-		if _, err := contender.Run(ctx, p.WarmUp); err != nil {
-			return Result{}, fmt.Errorf("%s: warm up %s: %w", c.Name, contender.Name, err)
-		}
-	}
 	r := newResult(c)
+	if err := p.warm(ctx, c, &r); err != nil {
+		return Result{}, fmt.Errorf("%s: warm up %w", c.Name, err)
+	}
 	for len(r.Foreign) < p.Rounds {
 		round, err := p.round(ctx, c, len(r.Foreign))
 		if err != nil {
 			return Result{}, fmt.Errorf("%s: %w", c.Name, err)
 		}
+		r.Operations += round.operations()
 		if round.foreign > MostForeign && r.Disturbed < p.Repeats {
 			r.Disturbed++
 			p.Say(fmt.Sprintf("%s: foreign load %.1f cores (%s), the round is repeated", c.Name, round.foreign, round.busiest))
@@ -77,11 +76,33 @@ func (p Plan) Measure(ctx context.Context, c Case) (Result, error) {
 	return r, nil
 }
 
+func (p Plan) warm(ctx context.Context, c Case, r *Result) error {
+	if p.WarmUp == 0 {
+		return nil
+	}
+	for _, contender := range c.Contenders {
+		p.Say(fmt.Sprintf("%s: %s warms up", c.Name, contender.Name))
+		sample, err := contender.Run(ctx, p.WarmUp)
+		if err != nil {
+			return fmt.Errorf("%s: %w", contender.Name, err)
+		}
+		r.Operations += sample.Count
+	}
+	return nil
+}
+
 // round is what the contenders did, in the order of the case.
 type round struct {
 	samples []Sample
 	foreign float64 // cores, of the contender that was disturbed most
 	busiest string
+}
+
+func (r round) operations() (n int) {
+	for _, s := range r.samples {
+		n += s.Count
+	}
+	return n
 }
 
 func (p Plan) round(ctx context.Context, c Case, number int) (round, error) {
@@ -125,6 +146,8 @@ func (p Plan) watched(ctx context.Context, c Contender) (Sample, procfs.Usage, e
 	if sample.Count == 0 {
 		return Sample{}, usage, fmt.Errorf("nothing was done in %v, %d errors", p.Length, sample.Errors)
 	}
-	sample.addUsage(usage)
+	if sample.Count > 1 { // else it is a state, and not an operation
+		sample.addUsage(usage)
+	}
 	return sample, usage, nil
 }

@@ -26,6 +26,8 @@ type Result struct {
 	Disturbed int `json:"disturbed_rounds"`
 	// Busiest is the foreign program that used most in the worst round.
 	Busiest string `json:"busiest,omitempty"`
+	// Operations is how many were done in all, warm-up and repeated rounds included.
+	Operations int `json:"operations"`
 	// Notes explain, a sentence each.
 	Notes []string `json:"notes,omitempty"`
 }

@@ -15,7 +15,14 @@ const (
 	P99    = "p99"
 	Allocs = "allocations"
 	CPU    = "CPU"
+	// Served is the CPU of all but the tools of the measurement.
+	Served = "CPU served"
 )
+
+// isTool tells processes that ask from those that serve.
+func isTool(name string) bool {
+	return slices.Contains([]string{"driver", "client", "load", "mail"}, name)
+}
 
 // Value is one number of a sample.
 type Value struct {
@@ -49,11 +56,15 @@ func (s *Sample) Add(name, unit string, number float64) {
 // addUsage adds what the processes used for one operation, all together first.
 func (s *Sample) addUsage(u procfs.Usage) {
 	each := func(used time.Duration) float64 { return float64(used.Microseconds()) / float64(s.Count) }
-	var all time.Duration
-	for _, used := range u.Own {
+	var all, served time.Duration
+	for name, used := range u.Own {
 		all += used
+		if !isTool(name) {
+			served += used
+		}
 	}
 	s.Add(CPU, "µs", each(all))
+	s.Add(Served, "µs", each(served))
 	for _, name := range slices.Sorted(maps.Keys(u.Own)) {
 		s.Add(CPU+" "+name, "µs", each(u.Own[name]))
 	}

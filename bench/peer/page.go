@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -109,22 +110,24 @@ func pageServer(process context.Context) map[string]child.Handler {
 		if err != nil {
 			return "", err
 		}
-		var config net.ListenConfig
-		listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", err
-		}
-		server := &http.Server{ReadHeaderTimeout: pagePatience, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			h := w.Header()
-			for name, values := range header {
-				h[name] = values
-			}
+		return serveHTTP(process, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			maps.Copy(w.Header(), header)
 			_, _ = w.Write(body) // the client has gone
-		})}
-		context.AfterFunc(process, func() { _ = server.Close() })
-		go func() { _ = server.Serve(listener) }() // until the process ends
-		return listener.Addr().String(), nil
+		}))
 	})}
+}
+
+// serveHTTP serves on a port of loopback until the process ends.
+func serveHTTP(process context.Context, handler http.Handler) (addr string, err error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(process, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{ReadHeaderTimeout: pagePatience, Handler: handler}
+	context.AfterFunc(process, func() { _ = server.Close() })
+	go func() { _ = server.Serve(listener) }() // until the process ends
+	return listener.Addr().String(), nil
 }
 
 // fetch returns the page as a browser is sent it, compressed.

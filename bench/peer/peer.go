@@ -64,6 +64,9 @@ func roles() map[string]role {
 		RoleJSONCaller:   jsonCaller,
 		RolePageClient:   pageClient,
 		RolePageServer:   pageServer,
+		RoleMail:         mailServer,
+		RoleLoad:         people,
+		RoleStub:         stubGateways,
 	}
 }
 
@@ -98,7 +101,7 @@ func profile(file string) (end func(), err error) {
 	}
 	return func() {
 		pprof.StopCPUProfile()
-		_ = cpu.Close() // a profile that is cut short says so itself
+		_ = cpu.Close()                                          // a profile that is cut short says so itself
 		if memory, err := os.Create(file + ".mem"); err == nil { //nolint:gosec // G304: where the command line says
 			_ = pprof.Lookup("allocs").WriteTo(memory, 0)
 			_ = memory.Close()

@@ -20,6 +20,8 @@ type Bench struct {
 	// Quick is for a run that only shows that everything works: the fewest cases,
 	// for no time worth a number.
 	Quick bool
+	// Results is the folder of earlier results; a budget is made from them.
+	Results string
 }
 
 // Row is one line of the table of targets.
@@ -36,7 +38,7 @@ type Row struct {
 
 // All are the rows in the order in which they are measured.
 func All() []Row {
-	return []Row{calls(), casts(), pages()}
+	return []Row{calls(), casts(), pages(), posted(), journeys(), pageJourneys(), rush(), millions(), imports(), atRest(), soak()}
 }
 
 // pick returns all, or in a quick run the first one.

@@ -66,13 +66,34 @@ func (p *Program) profile(ctx context.Context, folder string) {
 	}
 }
 
-func (p *Program) start(binary string, env map[string]string) error {
+// Command starts a program that ends by itself, with the settings env and no
+// others.
+func (s *Stand) Command(name, binary string, env map[string]string, args ...string) (*Program, error) {
+	p := &Program{Name: name, log: filepath.Join(s.Dir, name+".log"), done: make(chan struct{})}
+	if err := p.start(binary, env, args...); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	s.name(name, p.cmd.Process.Pid)
+	return p, nil
+}
+
+// Wait waits for the end of a command; when ctx ends first, it is killed.
+func (p *Program) Wait(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })()
+	<-p.done
+	if p.end != nil {
+		return fmt.Errorf("%s: %w; the end of its log:\n%s", p.Name, p.end, p.tail())
+	}
+	return ctx.Err()
+}
+
+func (p *Program) start(binary string, env map[string]string, args ...string) error {
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer log.Close()            // the child has its own descriptor
-	p.cmd = exec.Command(binary) //nolint:noctx // compiled by the bench; it ends by Stop, or with the bench
+	defer log.Close()                     // the child has its own descriptor
+	p.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // compiled by the bench; it ends by Stop, or with the bench
 	for name, value := range env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}

@@ -48,6 +48,7 @@ type Stand struct {
 
 	folder  *servers.Folder
 	started map[string]*servers.Instance // by the server's name
+	suites  int                          // how many were started
 
 	mu       sync.Mutex
 	names    procfs.Names

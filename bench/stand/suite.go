@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	_ "github.com/go-sql-driver/mysql" // makes the schemas
@@ -97,6 +98,8 @@ func (u *Suite) configure(ctx context.Context, smtp string, names []string) erro
 	if err != nil {
 		return err
 	}
+	u.stand.suites++ // each has a database of its own
+	redis = strings.TrimSuffix(redis, "/0") + "/" + strconv.Itoa(u.stand.suites)
 	u.shared = map[string]string{
 		"AMQP_URL": amqp, "REDIS_URL": redis,
 		"SMTP_URL": "smtp://" + smtp + "?tls=none", "MAIL_FROM": "Registration <registration@example.ac.th>", "EMAIL_LANE": "all",

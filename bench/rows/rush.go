@@ -1,0 +1,136 @@
+package rows
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"matriq/bench/measure"
+	"matriq/bench/peer"
+	"matriq/pkg/load"
+)
+
+func rush() Row {
+	return Row{
+		Name: "rush", Title: "Rush at twice the capacity",
+		About: "First the capacity: journeys by the pages in a closed loop of 64. Then people arrive at twice that rate, whatever " +
+			"becomes of those before them, for a minute; who is turned away does not come again. Goodput are the registrations " +
+			"a second from the first arrival to the last answer. Answers are timed from when they were due; “turned away” are " +
+			"those of 503 with Retry-After. Memory is that of the seven services; it is flat when it is at the end what it was " +
+			"after 20 s.",
+		Measure: measureRush,
+	}
+}
+
+const (
+	rushLength = time.Minute
+	settled    = 20 * time.Second
+	rushMost   = 4000
+)
+
+func measureRush(ctx context.Context, b Bench, tell func(measure.Result)) error {
+	length, people := rushLength, 100_000
+	b.Plan.Rounds, b.Plan.WarmUp = 1, 0
+	if b.Quick {
+		length, people = b.Plan.Length, 4000
+	}
+	b.Plan.Repeats = min(b.Plan.Repeats, 1)
+	w, err := newWorld(ctx, b, people)
+	if err != nil {
+		return err
+	}
+	b.Plan.Say("capacity: 64 at once")
+	capacity, err := w.capacity(ctx, length/6)
+	if err != nil {
+		return err
+	}
+	before, err := metrics(ctx, w.suite.Program("email").Admin)
+	if err != nil {
+		return err
+	}
+	run := func(ctx context.Context, _ time.Duration) (measure.Sample, error) {
+		return w.rush(ctx, capacity, length)
+	}
+	c := measure.Case{Name: "twice the capacity", Contenders: []measure.Contender{{Name: ours, Run: run}}, Targets: rushTargets()}
+	result, err := b.Plan.Measure(ctx, c)
+	if err != nil {
+		return err
+	}
+	after, err := metrics(ctx, w.suite.Program("email").Admin)
+	if err != nil {
+		return err
+	}
+	const lag, mails = "matriq_mail_lag_seconds_sum", "matriq_mail_lag_seconds_count"
+	result.Notes = append(result.Notes,
+		fmt.Sprintf("a code took %s s on the mean from its making to the mail server; %v casts were dropped at their deadline",
+			measure.Short((after[lag]-before[lag])/max(1, after[mails]-before[mails])), after["matriq_rpc_expired_total"]-before["matriq_rpc_expired_total"]))
+	tell(result)
+	return nil
+}
+
+func rushTargets() []measure.Target {
+	return []measure.Target{
+		measure.Absolute("goodput in parts of capacity", ours, "%", false, 90),
+		measure.Absolute("admitted "+measure.P99, ours, " ms", true, 1000),
+		measure.Absolute("turned away "+measure.P99, ours, " ms", true, 50),
+		measure.Absolute("failed", ours, "", true, 0),
+		measure.Absolute("memory growth", ours, "%", true, 5),
+	}
+}
+
+// capacity is how many register in a second when 64 do so at a time.
+func (w *world) capacity(ctx context.Context, length time.Duration) (float64, error) {
+	var warm load.Result
+	if err := w.crowd.Ask(ctx, peer.AskVisits, peer.Visits{Plan: peer.PlanPages, Users: 64, For: length / 5}, &warm); err != nil {
+		return 0, err
+	}
+	s, err := w.register(ctx, peer.Visits{Plan: peer.PlanPages, Users: 64, For: length})
+	if err != nil {
+		return 0, err
+	}
+	for _, v := range s.Values {
+		if v.Name == "answered" {
+			return v.Number, nil
+		}
+	}
+	return 0, fmt.Errorf("nobody registered in %v", length)
+}
+
+func (w *world) rush(ctx context.Context, capacity float64, length time.Duration) (measure.Sample, error) {
+	g := newGauge(w.services(), time.Second)
+	var r load.Result
+	err := w.crowd.Ask(ctx, peer.AskVisits, peer.Visits{Plan: peer.PlanPages, Rate: 2 * capacity, For: length, Most: rushMost}, &r)
+	readings, failed := g.end()
+	if err != nil {
+		return measure.Sample{}, err
+	}
+	if failed != nil {
+		return measure.Sample{}, failed
+	}
+	s := measure.Sample{Count: r.Visits.Done, Errors: r.Visits.Failed + r.Visits.NotSent}
+	s.Add("goodput", "/s", r.DonePerSecond)
+	s.Add("capacity", "/s", capacity)
+	s.Add("goodput in parts of capacity", "%", 100*r.DonePerSecond/capacity)
+	s.Add("admitted "+measure.P50, "ms", r.Answers.P50)
+	s.Add("admitted "+measure.P99, "ms", r.Answers.P99)
+	s.Add("turned away", "people", float64(r.Visits.Later))
+	s.Add("turned away "+measure.P50, "ms", r.TurnedAway.P50)
+	s.Add("turned away "+measure.P99, "ms", r.TurnedAway.P99)
+	s.Add("failed", "people", float64(s.Errors))
+	s.Add("late", "ms", r.Lag.P99)
+	s.Add("memory growth", "%", growth(readings))
+	s.Add(memory, "MiB", readings[len(readings)-1].sum())
+	return s, w.drained(ctx)
+}
+
+// growth is how much more memory there is at the end than once things had settled,
+// in percent.
+func growth(readings []reading) float64 {
+	last := readings[len(readings)-1].sum()
+	for _, r := range readings {
+		if r.second >= settled.Seconds() {
+			return 100 * (last - r.sum()) / r.sum()
+		}
+	}
+	return 0
+}
