@@ -67,12 +67,13 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 lint: fmt-check tidy-check $(LINTER) ## check form, modules and code
 	$(LINTER) run $$(go list -f '{{.Dir}}/...' -m)
 	cd deploy/edge && GOWORK=off ../../$(LINTER) run --build-tags $(EDGE_TAGS) ./...
+	cd tools/supply && GOWORK=off ../../$(LINTER) run ./...
 
 fmt: $(LINTER) ## write the code in the one form
 	$(LINTER) fmt $(modules)
 
 fmt-check:
-	@unformed=$$(gofmt -l bench cmd deploy pkg services test); \
+	@unformed=$$(gofmt -l bench cmd deploy pkg services test tools); \
 	test -z "$$unformed" || { echo "make fmt would change:"; echo "$$unformed"; exit 1; }
 
 tidy-check: ## check that each module stands alone: nothing missing, nothing too much
@@ -80,13 +81,13 @@ tidy-check: ## check that each module stands alone: nothing missing, nothing too
 		echo "tidy-check $$module"; \
 		(cd "$$module" && GOWORK=off go mod tidy -diff && GOWORK=off go build -o /dev/null ./...) || failed="$$failed $$module"; \
 	done; test -z "$$failed" || { echo "make tidy mends:$$failed"; exit 1; }
-	@cd deploy/edge && GOWORK=off go mod tidy -diff
+	@for module in deploy/edge tools/supply; do (cd "$$module" && GOWORK=off go mod tidy -diff) || exit 1; done
 	@awk '$$1 ~ /^\.\// {print substr($$1, 3)}' go.work | grep -Ev '^(pkg$$|cmd/|services/)' | while read -r module; do \
 		grep -qx "!$$module/go.mod" .dockerignore || { echo ".dockerignore must let !$$module/go.mod in: go.work names it"; exit 1; }; \
 	done
 
 tidy: ## tidy each module
-	@for module in $(modules) deploy/edge; do (cd "$$module" && GOWORK=off go mod tidy) || exit 1; done
+	@for module in $(modules) deploy/edge tools/supply; do (cd "$$module" && GOWORK=off go mod tidy) || exit 1; done
 
 docs: ## write what the code tells: docs/settings.md, docs/topology.md, Grafana's dashboards
 	go test -count=1 matriq/cmd/matriq/settings matriq/cmd/matriq -run "InTheDocs" -update
