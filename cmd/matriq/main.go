@@ -28,6 +28,7 @@ func commands() []command {
 		{"dlq", "look after the messages that could not be processed", dlq},
 		{"unlock", "let an address ask for a code again", unlock},
 		{"inbox", "take all mails and show them on a page, for trying a stack out", inbox},
+		{"load", "load a registration that you run, and measure how it bears it", loadTest},
 		{"topology", "print what the services declare at RabbitMQ", topology},
 		{"version", "print the version", version},
 	}...)

@@ -6,7 +6,8 @@ import (
 )
 
 // A histogram counts times in buckets whose width is at most 1/128 of their
-// value, from a microsecond to more than an hour, in 13 KiB.
+// value, from a microsecond to more than an hour, in 13 KiB. Longer times share the last
+// bucket.
 const (
 	subBits    = 7
 	subBuckets = 1 << subBits
@@ -55,7 +56,7 @@ func (h *histogram) quantile(q float64) time.Duration {
 	rank = min(max(rank, 1), h.total)
 	var seen uint64
 	for i, n := range h.counts {
-		if seen += uint64(n); seen >= rank {
+		if seen += uint64(n); seen >= rank && i < buckets-1 {
 			return min(top(i), h.max)
 		}
 	}

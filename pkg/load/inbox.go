@@ -55,6 +55,9 @@ func NewInbox(base string) (*JSONMailbox, error) {
 	return NewJSONMailbox(strings.TrimRight(base, "/") + "/api/messages?to=" + addressPlace)
 }
 
+// Close closes the connections that are kept open.
+func (m *JSONMailbox) Close() { m.client.CloseIdleConnections() }
+
 // Code implements [Codes].
 func (m *JSONMailbox) Code(ctx context.Context, address, ref string) (string, error) {
 	select {

@@ -65,9 +65,15 @@ type Counts struct {
 
 // ErrorShare is the share of visits that failed or were not made, among those
 // whose end is known, from 0 to 1.
-func (c Counts) ErrorShare() float64 {
+func (c Counts) ErrorShare() float64 { return c.share(c.Failed + c.NotSent) }
+
+// LaterShare is the share of visits that were turned away, among those whose end
+// is known.
+func (c Counts) LaterShare() float64 { return c.share(c.Later) }
+
+func (c Counts) share(n int) float64 {
 	if known := c.Due - c.Abandoned; known > 0 {
-		return float64(c.Failed+c.NotSent) / float64(known)
+		return float64(n) / float64(known)
 	}
 	return 0
 }
