@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -15,8 +14,12 @@ import (
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; " +
 	"img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// traced begins a trace. One that a stranger sends is linked, not continued.
-func traced(next http.Handler) http.Handler {
+// trace begins a trace where somebody collects them. One that a stranger sends is
+// linked, not continued.
+func (u *UI) trace(next http.Handler) http.Handler {
+	if !u.traced {
+		return next
+	}
 	return otelhttp.NewHandler(next, "ui", otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
 }
 
@@ -29,7 +32,7 @@ func (u *UI) identify(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		if u.cfg.secure() {
+		if u.secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		next.ServeHTTP(w, r)
@@ -54,25 +57,16 @@ func (u *UI) recover(next http.Handler) http.Handler {
 	})
 }
 
-// checkHost refuses requests that were meant for another host.
+// checkHost refuses requests that were meant for another host, but for what the
+// page needs that says so.
 func (u *UI) checkHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !u.cfg.allows(r.Host) {
+		if !u.hosts.allow(r.Host) && !strings.HasPrefix(r.URL.Path, pathStatic) {
 			u.tell(w, r, problem{status: http.StatusMisdirectedRequest, name: "host"})
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// allows is true for the names of the configuration, whatever the port. A site
-// on this machine may be called by any of this machine's names.
-func (c Config) allows(host string) bool {
-	name, public := hostName(host), hostName(c.origin().Host)
-	return name == public || isLoopback(name) && isLoopback(public) ||
-		slices.ContainsFunc(c.AllowedHosts, func(allowed string) bool {
-			return hostName(strings.TrimSpace(allowed)) == name
-		})
 }
 
 // newCSRF refuses forms that another site sends. Browsers that say nothing of
