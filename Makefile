@@ -103,7 +103,10 @@ sbom: ## write what is in each image into bin/sbom, as CycloneDX
 		GOWORK=off go run -C tools/supply . sbom "$(CURDIR)/bin/sbom/programs/$$image" > "bin/sbom/$$image.cdx.json" || exit 1; \
 	done
 
-vuln: ## look for known faults in the dependencies, where the database can be reached
+vuln: ## look for dependencies that were taken back, or have known faults where the database can be reached
+	@mkdir -p bin/vuln
+	deploy/compile bin/vuln $(images)
+	cd tools/supply && GOWORK=off go run . withdrawn $(addprefix $(CURDIR)/bin/vuln/,$(images))
 	tools/vulncheck
 
 clean: ## remove what was built

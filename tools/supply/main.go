@@ -4,6 +4,7 @@
 //
 //	go run -C tools/supply . sbom PROGRAM > FILE       what is in it, as CycloneDX 1.6 in JSON
 //	go run -C tools/supply . licences PROGRAM...       all modules with their licences
+//	go run -C tools/supply . withdrawn PROGRAM...      those that their authors took back
 //
 // A licence is known by the words that its text must have; one that is not known
 // is a failure, so that somebody looks at it.
@@ -33,7 +34,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: supply sbom PROGRAM, or supply licences PROGRAM [PROGRAM]")
+var errUsage = errors.New("usage: supply sbom|licences|withdrawn PROGRAM [PROGRAM]")
 
 func run(w io.Writer, args []string) error {
 	if len(args) < 2 {
@@ -48,6 +49,8 @@ func run(w io.Writer, args []string) error {
 		return writeSBOM(w, args[1], modules)
 	case "licences":
 		return writeLicences(w, modules)
+	case "withdrawn":
+		return writeWithdrawn(w, modules)
 	}
 	return errUsage
 }
