@@ -53,9 +53,11 @@ import (
 // most 512 of a lane are unconfirmed. When the gate shuts, the writer fails what
 // waits in its queue, or keeps it until its context ends, as the caller chose.
 //
-// On P the writer alone meets a socket that takes nothing; each write has a
-// deadline of 5 s, after which the epoch is over. Then what is queued fails as
-// not sent, and what is written without a confirm fails as sent.
+// Behind the writers, and behind the acks on C, each connection has a flusher
+// that hands what was written meanwhile to the socket in one piece; see
+// [batchedConn]. The flusher alone meets a socket that takes nothing; each write
+// has a deadline of 5 s, after which the epoch is over. Then what is queued fails
+// as not sent, and what is written without a confirm fails as sent.
 //
 // # Which envelopes came back
 //

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -18,7 +17,12 @@ func (ep *amqpEpoch) dial(ctx context.Context, role string) (*amqp.Connection, e
 		Heartbeat:  limits.heartbeat,
 		Properties: amqp.Table{"connection_name": name, "product": "matriq", "version": o.Version},
 		Dial: func(network, address string) (net.Conn, error) {
-			return ep.sockets.dial(ctx, network, address, limits)
+			conn, err := ep.sockets.dial(ctx, network, address, limits)
+			if err != nil {
+				return nil, err
+			}
+			ep.spawn(conn.flush) // an epoch that is over has cut it
+			return conn, nil
 		},
 	})
 	if err != nil {
@@ -36,19 +40,20 @@ type sockets struct {
 }
 
 // dial looks the name up again each time.
-func (s *sockets) dial(ctx context.Context, network, address string, limits amqpLimits) (net.Conn, error) {
+func (s *sockets) dial(ctx context.Context, network, address string, limits amqpLimits) (*batchedConn, error) {
 	dialer := net.Dialer{Timeout: limits.dial}
-	conn, err := dialer.DialContext(ctx, network, address)
+	socket, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
+	conn := newBatchedConn(socket, limits.write)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns = append(s.conns, conn)
 	if s.isCut {
 		_ = conn.Close() // so that the handshake fails
 	}
-	return &timedConn{Conn: conn, write: limits.write}, nil
+	return conn, nil
 }
 
 // cut closes the connections without a word. Whoever reads or writes on one
@@ -60,18 +65,4 @@ func (s *sockets) cut() {
 	for _, conn := range s.conns {
 		_ = conn.Close() // a second close fails, to no effect
 	}
-}
-
-// timedConn bounds each write, since amqp091-go does not and a broker under an
-// alarm stops reading.
-type timedConn struct {
-	net.Conn
-	write time.Duration
-}
-
-func (c *timedConn) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.write)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(b)
 }
