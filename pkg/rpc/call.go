@@ -35,6 +35,9 @@ func (c *Conn) Call(ctx context.Context, m Message) ([]byte, error) {
 
 // bounded ends ctx at the deadline; without any, after the CallTimeout.
 func (c *Conn) bounded(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	if own, ok := ctx.Deadline(); ok && own.Equal(deadline) {
+		return ctx, func() {} // as of every [Method.Call]
+	}
 	if !deadline.IsZero() {
 		return context.WithDeadline(ctx, deadline)
 	}

@@ -68,6 +68,9 @@ func encodeArgs(req any) ([]byte, error) {
 // failures are [InvalidArgument] with Nameko's reason for the same fault. An
 // argument may be left out when its json tag says omitempty or omitzero.
 func decodeArgs(body []byte, req any) error {
+	if decodePositional(body, req) {
+		return nil
+	}
 	c, err := decodeCall(body)
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ type Conn struct {
 	metrics   *metrics
 	up        prometheus.Collector
 	tracer    trace.Tracer
+	spans     map[spanKind][]trace.SpanStartOption
 	pending   pending
 	exchanges exchanges
 
@@ -46,6 +47,7 @@ func newConn(t transport, o Options) *Conn {
 		o: o, t: t, metrics: m,
 		origin:  o.Service + ".call." + rand.Text(),
 		tracer:  otel.Tracer("matriq/pkg/rpc"),
+		spans:   spanOptions(),
 		serving: make(map[string]bool),
 		closed:  make(chan struct{}),
 	}

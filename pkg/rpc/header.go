@@ -93,22 +93,23 @@ func (in inbound) expired(t time.Time) bool {
 
 // headersOf returns what m takes along. Empty values are left out.
 func headersOf(ctx context.Context, m Message, origin string) map[string]any {
-	h := map[string]any{headerStack: stackHeader(ctx, origin)}
-	for name, value := range map[string]string{
-		headerLanguage:  m.Meta.Language,
-		headerRequestID: m.Meta.RequestID,
-		headerClientIP:  m.Meta.ClientIP,
-		headerTrace:     m.TraceParent,
-		headerKey:       m.Key,
-	} {
-		if value != "" {
-			h[name] = value
-		}
-	}
+	h := make(map[string]any, 8)
+	h[headerStack] = stackHeader(ctx, origin)
+	setText(h, headerLanguage, m.Meta.Language)
+	setText(h, headerRequestID, m.Meta.RequestID)
+	setText(h, headerClientIP, m.Meta.ClientIP)
+	setText(h, headerTrace, m.TraceParent)
+	setText(h, headerKey, m.Key)
 	if !m.Deadline.IsZero() {
 		h[headerDeadline] = m.Deadline.UnixMilli()
 	}
 	return h
+}
+
+func setText(h map[string]any, name, value string) {
+	if value != "" {
+		h[name] = value
+	}
 }
 
 // stackHeader is an AMQP array. A message that no handler sent starts a stack

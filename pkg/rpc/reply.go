@@ -88,6 +88,9 @@ func wireErrorOf(e *Error) *wireError {
 // decodeReply reads what encodeReply or a Nameko worker wrote. An error is
 // there when it is truthy in Python's sense, as its client has it.
 func decodeReply(body []byte) (result []byte, failure *Error) {
+	if result, ok := decodeResult(body); ok {
+		return result, nil
+	}
 	var raw struct {
 		Result json.RawMessage `json:"result"`
 		Error  json.RawMessage `json:"error"`

@@ -46,9 +46,9 @@ const replyPatience = 5 * time.Second
 // the caller has gone, by its deadline or with its queue. Giving the request back instead would run its handler a
 // second time.
 func (s *server) reply(d *delivery, in inbound, result []byte, err error) {
-	var failed *Error
+	body := encodeResult(result)
 	if err != nil {
-		failed = edge(err)
+		body = encodeReply(nil, edge(err))
 	}
 	deadline := in.deadline
 	if deadline.IsZero() {
@@ -56,7 +56,7 @@ func (s *server) reply(d *delivery, in inbound, result []byte, err error) {
 	}
 	ctx, cancel := context.WithDeadline(s.base, deadline)
 	defer cancel()
-	if err := s.store(ctx, reply(d, encodeReply(result, failed))); err != nil {
+	if err := s.store(ctx, reply(d, body)); err != nil {
 		s.metrics.repliesUnsent.Inc()
 	}
 }

@@ -11,6 +11,9 @@ import (
 
 // traceParent returns the W3C trace context of ctx, or "".
 func traceParent(ctx context.Context) string {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ""
+	}
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier.Get("traceparent")
@@ -39,10 +42,30 @@ func (c *Conn) traced(ctx context.Context, m *Message) (context.Context, func(*E
 	return ctx, end
 }
 
+// spanKind is what spans of messages differ in, beside their names.
+type spanKind struct {
+	kind Kind
+	role trace.SpanKind
+}
+
+// spanOptions are made once: most programs trace nothing, and pay for them all the
+// same.
+func spanOptions() map[spanKind][]trace.SpanStartOption {
+	options := map[spanKind][]trace.SpanStartOption{}
+	for _, kind := range []Kind{KindCall, KindCast, KindEvent} {
+		for _, role := range []trace.SpanKind{trace.SpanKindClient, trace.SpanKindProducer, trace.SpanKindServer} {
+			options[spanKind{kind, role}] = []trace.SpanStartOption{
+				trace.WithSpanKind(role),
+				trace.WithAttributes(attribute.String("rpc.system", "matriq"), attribute.String("matriq.kind", string(kind))),
+			}
+		}
+	}
+	return options
+}
+
 // span starts a span; the function it returns ends it.
 func (c *Conn) span(ctx context.Context, name string, kind Kind, role trace.SpanKind) (context.Context, func(*Error)) {
-	ctx, span := c.tracer.Start(ctx, name, trace.WithSpanKind(role),
-		trace.WithAttributes(attribute.String("rpc.system", "matriq"), attribute.String("matriq.kind", string(kind))))
+	ctx, span := c.tracer.Start(ctx, name, c.spans[spanKind{kind, role}]...)
 	return ctx, func(e *Error) {
 		if e != nil {
 			span.SetStatus(codes.Error, string(e.Code))
