@@ -81,6 +81,9 @@ func (t Trusted) Contains(addr netip.Addr) bool {
 // no peer, as one made by hand in a test.
 func (t Trusted) Of(r *http.Request) netip.Addr {
 	hop := Peer(r)
+	if !t.Contains(hop) {
+		return hop
+	}
 	// Several header lines are one list: a proxy may append a line of its own.
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && t.Contains(hop); i-- {

@@ -62,7 +62,7 @@ func New(about About, cfg Config, env service.Env) *API {
 	}
 	a.mux.Use(a.greet)
 	a.mux.Use(httpd.Chain(httpd.Options{
-		Service: env.Name, Log: env.Log, Metrics: env.Metrics,
+		Service: env.Name, Log: env.Log, Traced: env.Traced(), Metrics: env.Metrics,
 		Trusted: cfg.TrustedProxies, Hosts: cfg.AllowedHosts.list, Refuse: a.refuse,
 	})...)
 	a.mux.Use(a.keepHome, middleware.StripSlashes, middleware.GetHead)

@@ -17,8 +17,8 @@ import (
 const traceFlushTimeout = 5 * time.Second
 
 // Trace sends the process's spans to OTEL_EXPORTER_OTLP_ENDPOINT until stop is
-// called, which sends what is left. Without the setting spans cost nothing and
-// go nowhere, but a trace that arrives still travels on. Once a process: the
+// called, which sends what is left. Without the setting spans go nowhere, but a
+// trace that arrives at a gateway still travels on. Once a process: the
 // provider is OpenTelemetry's global.
 func (e Env) Trace(ctx context.Context) (stop func(), err error) {
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(
@@ -48,6 +48,10 @@ func (e Env) Trace(ctx context.Context) (stop func(), err error) {
 	}))
 	return func() { e.flushTraces(ctx, provider) }, nil
 }
+
+// Traced is true when spans go somewhere. What would only describe one is left out
+// where they do not.
+func (e Env) Traced() bool { return e.common.OTLP != "" }
 
 func (e Env) flushTraces(ctx context.Context, provider *sdktrace.TracerProvider) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFlushTimeout)

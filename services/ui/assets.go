@@ -41,6 +41,13 @@ func (a assets) url(name string) string {
 
 func (b blob) hash() string { return strings.Trim(b.plain.etag, `"`) }
 
+// For how long a file is good: for ever under the name of this version, and not
+// at all under that of another.
+var (
+	thisVersion  = fixed("Vary", "Accept-Encoding", "Cache-Control", "public, max-age=31536000, immutable")
+	otherVersion = fixed("Vary", "Accept-Encoding", "Cache-Control", "no-store")
+)
+
 // serveStatic serves a file by the name of any of its versions. While replicas
 // of two versions run, the page of one may ask the other for its stylesheet:
 // better the wrong version, for that once, than none.
@@ -53,9 +60,9 @@ func (u *UI) serveStatic(w http.ResponseWriter, r *http.Request) {
 	case !ok || !versioned:
 		u.tell(w, r, problemNotFound)
 	case version == b.hash():
-		b.serve(w, r, "public, max-age=31536000, immutable")
+		b.serve(w, r, thisVersion)
 	default:
-		b.serve(w, r, "no-store")
+		b.serve(w, r, otherVersion)
 	}
 }
 

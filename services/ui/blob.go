@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,16 +16,27 @@ import (
 const typeHTML = "text/html; charset=utf-8"
 
 // blob is bytes that never change, compressed once.
-type blob struct {
-	kind        string
-	plain, gzip representation
+type blob struct{ plain, gzip representation }
+
+// representation is one form of a blob, with the header that says so. Each has a
+// tag of its own: a strong tag names bytes.
+type representation struct {
+	body   []byte
+	etag   string
+	header http.Header
 }
 
-// representation is one form of a blob. Each has a tag of its own: a strong tag
-// names bytes.
-type representation struct {
-	body []byte
-	etag string
+func newRepresentation(body []byte, etag string, header ...string) representation {
+	return representation{body, etag, fixed(append(header, "ETag", etag, "Content-Length", strconv.Itoa(len(body)))...)}
+}
+
+// fixed is a header of pairs that is shared by all answers and never changed.
+func fixed(pairs ...string) http.Header {
+	h := http.Header{}
+	for pair := range slices.Chunk(pairs, 2) {
+		h.Add(pair[0], pair[1])
+	}
+	return h
 }
 
 func newBlob(kind string, body []byte) (blob, error) {
@@ -40,9 +53,8 @@ func newBlob(kind string, body []byte) (blob, error) {
 	}
 	sum := contentHash(body)
 	return blob{
-		kind:  kind,
-		plain: representation{body, `"` + sum + `"`},
-		gzip:  representation{packed.Bytes(), `"` + sum + `-gzip"`},
+		plain: newRepresentation(body, `"`+sum+`"`, "Content-Type", kind),
+		gzip:  newRepresentation(packed.Bytes(), `"`+sum+`-gzip"`, "Content-Type", kind, "Content-Encoding", "gzip"),
 	}, nil
 }
 
@@ -52,24 +64,21 @@ func contentHash(body []byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
-// serve writes b to whoever does not have it yet.
-func (b blob) serve(w http.ResponseWriter, r *http.Request, cacheControl string) {
+// serve writes b to whoever does not have it yet. The header common is what its
+// forms do not say: for how long it is good, and for whom.
+func (b blob) serve(w http.ResponseWriter, r *http.Request, common http.Header) {
 	form := b.plain
-	h := w.Header()
-	h.Add("Vary", "Accept-Encoding")
-	h.Set("Cache-Control", cacheControl)
 	if takesGzip(r) {
 		form = b.gzip
-		h.Set("Content-Encoding", "gzip")
 	}
-	h.Set("ETag", form.etag)
+	h := w.Header()
+	maps.Copy(h, common)
 	if hasTag(r, form.etag) {
-		h.Del("Content-Encoding")
+		h["Etag"] = form.header["Etag"]
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.Set("Content-Type", b.kind)
-	h.Set("Content-Length", strconv.Itoa(len(form.body)))
+	maps.Copy(h, form.header)
 	w.Write(form.body) //nolint:errcheck,gosec // the client has gone: nobody is left to be told
 }
 

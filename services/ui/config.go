@@ -1,10 +1,7 @@
 package ui
 
 import (
-	"net"
-	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -90,23 +87,3 @@ func (c Config) origin() *url.URL {
 }
 
 func (c Config) secure() bool { return c.origin().Scheme == "https" }
-
-// isLoopback is true for a host name that can only mean this machine.
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && ip.IsLoopback()
-}
-
-// hostName is a Host header without its port, in lower case. What is no port
-// stays, so that no allowed name comes out of it.
-func hostName(host string) string {
-	if name, port, err := net.SplitHostPort(host); err == nil {
-		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
-			host = name
-		}
-	}
-	return strings.ToLower(strings.Trim(host, "[]"))
-}

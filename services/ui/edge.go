@@ -2,6 +2,7 @@ package ui
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -23,18 +24,25 @@ func (u *UI) trace(next http.Handler) http.Handler {
 	return otelhttp.NewHandler(next, "ui", otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
 }
 
-// identify says who answers, and what the answer may do.
+// newGreeting is the header of every answer: who gives it, and what it may do.
+func (u *UI) newGreeting() http.Header {
+	h := fixed(
+		"X-Served-By", u.instance,
+		"Content-Security-Policy", policy,
+		"X-Content-Type-Options", "nosniff",
+		"Referrer-Policy", "no-referrer",
+		"Cross-Origin-Opener-Policy", "same-origin",
+	)
+	if u.cfg.secure() {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	return h
+}
+
 func (u *UI) identify(next http.Handler) http.Handler {
+	greeting := u.newGreeting()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Served-By", u.instance)
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		if u.secure {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
+		maps.Copy(w.Header(), greeting)
 		next.ServeHTTP(w, r)
 	})
 }

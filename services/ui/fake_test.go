@@ -26,7 +26,7 @@ const (
 // a time for an address, five guesses, and one registration.
 type fakeGateways struct {
 	*httptest.Server
-	t *testing.T
+	t testing.TB
 
 	mu         sync.Mutex
 	left       map[string]int  // guesses for the code that is out
@@ -61,11 +61,11 @@ type answer struct {
 	retryAfter int
 }
 
-func newFakeGateways(t *testing.T) *fakeGateways {
-	t.Helper()
+func newFakeGateways(tb testing.TB) *fakeGateways {
+	tb.Helper()
 	now := time.Now()
 	f := &fakeGateways{
-		t: t, left: map[string]int{}, verified: map[string]bool{}, registered: map[string]restapi.RegisterRequest{},
+		t: tb, left: map[string]int{}, verified: map[string]bool{}, registered: map[string]restapi.RegisterRequest{},
 		life:     10 * time.Minute,
 		progress: restapi.ProgressReply{StudentID: studentID, Registered: &now},
 	}
@@ -75,7 +75,7 @@ func newFakeGateways(t *testing.T) *fakeGateways {
 	mux.HandleFunc("POST "+restapi.PathRegister, f.register)
 	mux.HandleFunc("GET "+restapi.PathProgress, f.follow)
 	f.Server = httptest.NewServer(f.admit(mux))
-	t.Cleanup(f.Close)
+	tb.Cleanup(f.Close)
 	return f
 }
 

@@ -1,16 +1,27 @@
 package ui
 
-import "net/http"
+import (
+	"net/http"
+	"net/url"
+)
 
 // noticeEnded in the first page's query tells it that a session has ended.
 const noticeEnded = "ended"
 
 // front is the first page in all its forms, rendered once.
-type front map[frontKey]blob
+type front map[frontKey]frontPage
 
 type frontKey struct {
 	lang  lang
 	ended bool
+}
+
+// frontPage is the page in a language, with the header for those whose link named
+// the language and for those whose browser prefers it. Caches keep the second kind
+// apart.
+type frontPage struct {
+	blob              blob
+	linked, preferred http.Header
 }
 
 func (u *UI) newFront() (front, error) {
@@ -21,27 +32,38 @@ func (u *UI) newFront() (front, error) {
 			if err != nil {
 				return nil, err
 			}
-			if pages[frontKey{l, ended}], err = newBlob(typeHTML, body); err != nil {
+			b, err := newBlob(typeHTML, body)
+			if err != nil {
 				return nil, err
 			}
+			header := []string{"Content-Language", string(l), "Cache-Control", u.frontLife(), "Vary", "Accept-Encoding"}
+			pages[frontKey{l, ended}] = frontPage{b, fixed(header...), fixed(append(header, "Vary", "Accept-Language")...)}
 		}
 	}
 	return pages, nil
 }
 
-// serveFront serves GET /. It looks at no cookie and sets none. Its language is
-// the link's, or the one that the browser prefers; caches keep them apart.
-func (u *UI) serveFront(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	l, ok := parseLang(query.Get(fieldLang))
-	if !ok {
-		l = preferred(r)
-		w.Header().Add("Vary", "Accept-Language")
-	}
-	cache := "public, max-age=300"
+// frontLife is for how long the first page is good.
+func (u *UI) frontLife() string {
 	if u.cfg.ShowReplica {
-		cache = "public, no-cache" // each reload is to show who served it
+		return "public, no-cache" // each reload is to show who served it
 	}
-	w.Header().Set("Content-Language", string(l))
-	u.front[frontKey{l, query.Has(noticeEnded)}].serve(w, r, cache)
+	return "public, max-age=300"
+}
+
+// serveFront serves GET /. It looks at no cookie and sets none. Its language is
+// the link's, or the one that the browser prefers.
+func (u *UI) serveFront(w http.ResponseWriter, r *http.Request) {
+	var query url.Values
+	if r.URL.RawQuery != "" {
+		query = r.URL.Query()
+	}
+	ended := query.Has(noticeEnded)
+	if l, ok := parseLang(query.Get(fieldLang)); ok {
+		p := u.front[frontKey{l, ended}]
+		p.blob.serve(w, r, p.linked)
+		return
+	}
+	p := u.front[frontKey{preferred(r), ended}]
+	p.blob.serve(w, r, p.preferred)
 }

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"matriq/pkg/api/restapi"
+	"matriq/pkg/service"
 )
 
 const (
@@ -50,7 +51,7 @@ type on struct {
 }
 
 // NewGateways returns a client; it connects at the first call.
-func NewGateways(cfg Config) (*Gateways, error) {
+func NewGateways(cfg Config, env service.Env) (*Gateways, error) {
 	otp, err := newEndpoint(cfg.OTPURL)
 	if err != nil {
 		return nil, fmt.Errorf("OTP_URL %w", err)
@@ -59,12 +60,16 @@ func NewGateways(cfg Config) (*Gateways, error) {
 	if err != nil {
 		return nil, fmt.Errorf("REGISTER_URL %w", err)
 	}
-	return &Gateways{otp: otp, register: register, http: newHTTPClient(), timeout: cfg.GatewayTimeout}, nil
+	return &Gateways{otp: otp, register: register, http: newHTTPClient(env.Traced()), timeout: cfg.GatewayTimeout}, nil
 }
 
-func newHTTPClient() *http.Client {
+func newHTTPClient(traced bool) *http.Client {
+	var transport http.RoundTripper = newTransport(dial)
+	if traced {
+		transport = otelhttp.NewTransport(transport)
+	}
 	return &http.Client{
-		Transport: otelhttp.NewTransport(newTransport(dial)),
+		Transport: transport,
 		// The gateways never redirect; who does is not one of them.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

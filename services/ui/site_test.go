@@ -29,16 +29,16 @@ type site struct {
 }
 
 // newSite starts a site whose settings are altered by vars.
-func newSite(t *testing.T, vars map[string]string) *site {
-	t.Helper()
-	s := &site{gateways: newFakeGateways(t), redis: miniredis.RunT(t), log: &lockedBuffer{}}
-	s.handler = s.replica(t, vars)
+func newSite(tb testing.TB, vars map[string]string) *site {
+	tb.Helper()
+	s := &site{gateways: newFakeGateways(tb), redis: miniredis.RunT(tb), log: &lockedBuffer{}}
+	s.handler = s.replica(tb, vars)
 	return s
 }
 
 // replica starts another instance of the pages on the same Redis and gateways.
-func (s *site) replica(t *testing.T, vars map[string]string) http.Handler {
-	t.Helper()
+func (s *site) replica(tb testing.TB, vars map[string]string) http.Handler {
+	tb.Helper()
 	gateway := strings.Replace(s.gateways.URL, "://", "://"+client+":"+phrase+"@", 1)
 	settings := map[string]string{
 		"REDIS_URL": "redis://" + s.redis.Addr(), "OTP_URL": gateway, "REGISTER_URL": gateway,
@@ -48,18 +48,18 @@ func (s *site) replica(t *testing.T, vars map[string]string) http.Handler {
 	env := service.NewEnv("ui", settings, slog.New(slog.NewJSONHandler(s.log, nil)))
 	cfg, err := ui.ReadConfig(env)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	gateways, err := ui.NewGateways(cfg)
+	gateways, err := ui.NewGateways(cfg, env)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(gateways.Close)
+	tb.Cleanup(gateways.Close)
 	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr(), MaxRetries: -1})
-	t.Cleanup(func() { _ = client.Close() })
+	tb.Cleanup(func() { _ = client.Close() })
 	pages, err := ui.New(client, gateways, cfg, env)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return pages.Handler()
 }

@@ -36,6 +36,8 @@ type UI struct {
 	cfg      Config
 	log      *slog.Logger
 	instance string
+	hosts    hosts
+	traced   bool
 	redis    redis.UniversalClient
 	sessions *sessions
 	gateways *Gateways
@@ -55,6 +57,7 @@ func New(client redis.UniversalClient, gateways *Gateways, cfg Config, env servi
 	}
 	u := &UI{
 		cfg: cfg, log: env.Log, instance: env.Instance,
+		hosts: newHosts(cfg), traced: env.Traced(),
 		redis: client, sessions: newSessions(store, cfg), gateways: gateways,
 		measure: httpd.Measure(env.Name, env.Metrics),
 	}

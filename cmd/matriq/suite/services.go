@@ -197,7 +197,7 @@ func (s *suite) openUI(context.Context) error {
 	if err != nil {
 		return err
 	}
-	gateways, err := ui.NewGateways(cfg)
+	gateways, err := ui.NewGateways(cfg, env)
 	if err != nil {
 		return err
 	}

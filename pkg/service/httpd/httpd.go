@@ -28,6 +28,8 @@ type Options struct {
 	Service string
 	// Log gets the access log and the panics; required.
 	Log *slog.Logger
+	// Traced makes a span of each request; without it traces only pass through.
+	Traced bool
 	// Metrics registers the http_ metrics; none are kept if nil.
 	Metrics prometheus.Registerer
 	// Trusted proxies are believed about the client's address.
@@ -44,9 +46,13 @@ func Chain(o Options) []Middleware {
 	if o.Refuse == nil {
 		o.Refuse = refusePlainly
 	}
+	trace := PassTraceOn
+	if o.Traced {
+		trace = Trace(o.Service)
+	}
 	return []Middleware{
 		RequestID(o.Trusted),
-		Trace(o.Service),
+		trace,
 		Observe(o.Service, o.Metrics, o.Log),
 		Recover(o.Log, o.Refuse),
 		AllowHosts(o.Hosts, o.Refuse),

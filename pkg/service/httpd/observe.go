@@ -77,6 +77,9 @@ func (o observation) log(r *http.Request, log *slog.Logger) {
 
 func nameSpan(r *http.Request, o observation) {
 	span := trace.SpanFromContext(r.Context())
+	if !span.IsRecording() {
+		return
+	}
 	span.SetName(o.method + " " + o.route)
 	span.SetAttributes(attribute.String("http.route", o.route),
 		attribute.String("request_id", rpc.MetaFrom(r.Context()).RequestID))

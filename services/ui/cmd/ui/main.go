@@ -26,7 +26,7 @@ func run(ctx context.Context, env service.Env) error {
 	if err := redisconn.Observe(redis, env.Metrics); err != nil {
 		return err
 	}
-	gateways, err := ui.NewGateways(cfg)
+	gateways, err := ui.NewGateways(cfg, env)
 	if err != nil {
 		return err
 	}
