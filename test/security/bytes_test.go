@@ -17,11 +17,11 @@ import (
 	"matriq/test/harness"
 )
 
-// spoken says text to a process, then no more, and returns the statuses of all
+// spokenTo says text to a server, then no more, and returns the statuses of all
 // answers until it hangs up.
-func spoken(t *testing.T, p *harness.Process, text string) (statuses []int) {
+func spokenTo(t *testing.T, addr, text string) (statuses []int) {
 	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", p.HTTP)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,18 +49,18 @@ func spoken(t *testing.T, p *harness.Process, text string) (statuses []int) {
 	}
 }
 
-// poured sends lines of a list to a process, until it answers, and returns the
+// pouredAt sends lines of a list to a server, until it answers, and returns the
 // status. length is the header that tells how long the body is to be.
-func poured(t *testing.T, p *harness.Process, path, length string) (status int) {
+func pouredAt(t *testing.T, addr, path, length string) (status int) {
 	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", p.HTTP)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	req := request(t, http.MethodPost, "http://"+p.HTTP+path, nil, nil)
+	req := request(t, http.MethodPost, "http://"+addr+path, nil, nil)
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\nContent-Type: text/csv\r\n%s\r\n\r\n",
-		path, p.HTTP, req.Header.Get("Authorization"), length)
+		path, addr, req.Header.Get("Authorization"), length)
 	if _, err := io.WriteString(conn, head); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func poured(t *testing.T, p *harness.Process, path, length string) (status int) 
 	}
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		t.Fatalf("%s has no answer for a body without end: %v", p.Name, err)
+		t.Fatalf("%s has no answer for a body without end: %v", addr, err)
 	}
 	_ = res.Body.Close()
 	return res.StatusCode

@@ -170,8 +170,11 @@ func wantNothingInline(t *testing.T, page *harness.Page) {
 // browser does not say, by the host of Origin, whatever its scheme; 403 else, and
 // nothing has changed. What sends neither is no browser and carries nobody's
 // cookie.
-func foreignForms(t *testing.T, s *system) {
-	own := s.UI.URL
+func foreignForms(t *testing.T, s *system) { strangeForms(t, s, s.UI.URL) }
+
+// strangeForms is [foreignForms] for the pages at own.
+func strangeForms(t *testing.T, s *system, own string) {
+	t.Helper()
 	sites := []string{"", "same-origin", "same-site", "cross-site", "none", "Same-Origin", "nonsense"}
 	origins := []string{"", own, "null", "http://evil.example", own + ".evil.example", "https" + own[4:], "http://127.0.0.1:1", "nonsense"}
 	for _, site := range sites {
@@ -182,7 +185,7 @@ func foreignForms(t *testing.T, s *system) {
 				site == "" && (origin == "" || strings.HasSuffix(origin, strings.TrimPrefix(own, "http")))
 			for _, path := range []string{"/", "/authen", "/resend", "/reg", "/leave"} {
 				what := fmt.Sprintf("%s with Sec-Fetch-Site %q and Origin %q", path, site, origin)
-				wantForm(t, s, what, path, site, origin, want)
+				wantForm(t, s, what, own+path, site, origin, want)
 			}
 		}
 	}
@@ -190,7 +193,7 @@ func foreignForms(t *testing.T, s *system) {
 
 // wantForm sends a form as the browser of somebody who has a session, and fails
 // the test unless it counts or not, as it should.
-func wantForm(t *testing.T, s *system, what, path, site, origin string, counts bool) {
+func wantForm(t *testing.T, s *system, what, url, site, origin string, counts bool) {
 	t.Helper()
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Cookie": {sid + "=" + strings.Repeat("A", 43)}}
 	if site != "" {
@@ -199,7 +202,7 @@ func wantForm(t *testing.T, s *system, what, path, site, origin string, counts b
 	if origin != "" {
 		header.Set("Origin", origin)
 	}
-	a := send(t, s, http.MethodPost, s.UI.URL+path, strings.NewReader("email=no address&otp=1&lang=en"), header)
+	a := send(t, s, http.MethodPost, url, strings.NewReader("email=no address&otp=1&lang=en"), header)
 	if counts && a.Status != http.StatusSeeOther || !counts && a.Status != http.StatusForbidden {
 		t.Errorf("%s is answered with %d, want it to count: %v", what, a.Status, counts)
 	}
@@ -213,22 +216,7 @@ func wantForm(t *testing.T, s *system, what, path, site, origin string, counts b
 // not to be sniffed or kept, and no other site may read it.
 func gatewayHeaders(t *testing.T, s *system) {
 	for _, url := range []string{s.OTPGateway.URL, s.RegisterGateway.URL} {
-		for _, path := range []string{"/getotp", "/authen", "/register", "/register/1", "/register/<script>", "/create_email_list", "/no/such", "/openapi.json", "/docs", "/"} {
-			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
-				a := send(t, s, method, url+path, nil, http.Header{"Origin": {"https://evil.example"}, "Access-Control-Request-Method": {"POST"}})
-				if a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Cache-Control") != "no-store" {
-					t.Errorf("%s %s may be sniffed or kept: %v", method, path, a.Header)
-				}
-				for name := range a.Header {
-					if strings.HasPrefix(name, "Access-Control-") {
-						t.Errorf("%s %s lets other sites in: %s", method, path, name)
-					}
-				}
-				if len(a.Body) > 0 && a.Header.Get("Content-Type") == "" || strings.Contains(string(a.Body), "<script>") && path != "/docs" {
-					t.Errorf("%s %s is answered with %q:\n%s", method, path, a.Header.Get("Content-Type"), a.Body)
-				}
-			}
-		}
+		wantAPIHeaders(t, s, url)
 	}
 	// Without a credential, or with a wrong one, nothing is answered but that.
 	for _, login := range []string{"", ":", "tester", "tester:", "tester:wrong", "guest:guest", "tester\x00:" + harness.ClientPassword} {
@@ -243,6 +231,27 @@ func gatewayHeaders(t *testing.T, s *system) {
 			wantProblem(t, fmt.Sprintf("%s as %q", call.url, login), a, http.StatusUnauthorized, "unauthenticated")
 			if !strings.HasPrefix(a.Header.Get("Www-Authenticate"), "Basic") {
 				t.Errorf("%s as %q: WWW-Authenticate is %q", call.url, login, a.Header.Get("Www-Authenticate"))
+			}
+		}
+	}
+}
+
+// wantAPIHeaders asks for everything at a gateway, and more.
+func wantAPIHeaders(t *testing.T, s *system, url string) {
+	t.Helper()
+	for _, path := range []string{"/getotp", "/authen", "/register", "/register/1", "/register/<script>", "/create_email_list", "/no/such", "/openapi.json", "/docs", "/"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
+			a := send(t, s, method, url+path, nil, http.Header{"Origin": {"https://evil.example"}, "Access-Control-Request-Method": {"POST"}})
+			if a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s %s may be sniffed or kept: %v", method, path, a.Header)
+			}
+			for name := range a.Header {
+				if strings.HasPrefix(name, "Access-Control-") {
+					t.Errorf("%s %s lets other sites in: %s", method, path, name)
+				}
+			}
+			if len(a.Body) > 0 && a.Header.Get("Content-Type") == "" || strings.Contains(string(a.Body), "<script>") && path != "/docs" {
+				t.Errorf("%s %s is answered with %q:\n%s", method, path, a.Header.Get("Content-Type"), a.Body)
 			}
 		}
 	}

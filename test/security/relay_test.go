@@ -197,7 +197,7 @@ func (c client) prove(ctx context.Context, mails *mailbox, codes *issued, email 
 	for ctx.Err() == nil {
 		var asked restapi.GetOTPReply
 		if err := c.call(ctx, c.OTP+restapi.PathGetOTP, restapi.GetOTPRequest{Email: email}, &asked); err != nil {
-			if strings.Contains(err.Error(), "resend_too_soon") {
+			if strings.Contains(err.Error(), "resend_too_soon") || busyEdge(err) {
 				pause(ctx, time.Second)
 				continue
 			}
@@ -210,7 +210,7 @@ func (c client) prove(ctx context.Context, mails *mailbox, codes *issued, email 
 		if err != nil {
 			continue // it has died; the next one
 		}
-		if reply, err := c.decide(ctx, email, code); err != nil || reply.Results == 1 {
+		if reply, err := c.decide(ctx, email, code); err != nil && !busyEdge(err) || reply.Results == 1 {
 			return err
 		}
 	}
@@ -220,7 +220,18 @@ func (c client) prove(ctx context.Context, mails *mailbox, codes *issued, email 
 func (c client) giveNames(ctx context.Context, email string) error {
 	var reply restapi.RegisterReply
 	request := restapi.RegisterRequest{Firstname: "Malee", Lastname: "Jaidee", Email: email}
-	return c.call(ctx, c.Register+restapi.PathRegister, request, &reply)
+	err := c.call(ctx, c.Register+restapi.PathRegister, request, &reply)
+	for busyEdge(err) && ctx.Err() == nil {
+		pause(ctx, time.Second)
+		err = c.call(ctx, c.Register+restapi.PathRegister, request, &reply)
+	}
+	return err
+}
+
+// busyEdge is true for an answer of the test's own edge, which gives a replica a
+// second to take a connection: too little on a machine that has too much to do.
+func busyEdge(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "is answered with 502")
 }
 
 // pause waits for d or the end of ctx.

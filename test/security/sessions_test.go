@@ -307,7 +307,11 @@ func sessionBackButton(t *testing.T, s *system) {
 // Threat: two people behind one address, at the same replicas in turn, get each
 // other's page. Promise: each sees the own address, names and number at every
 // step, and never the other's.
-func peopleTakeTurns(t *testing.T, s *system) {
+func peopleTakeTurns(t *testing.T, s *system) { turns(t, s, s.UI.URL) }
+
+// turns is [peopleTakeTurns] at the pages of origin.
+func turns(t *testing.T, s *system, origin string) {
+	t.Helper()
 	const pairs = 5
 	for range pairs {
 		source := s.source()
@@ -327,7 +331,7 @@ func peopleTakeTurns(t *testing.T, s *system) {
 		}
 		each("the code", func(i int) {
 			emails[i] = s.listed(t)
-			people[i] = harness.NewPerson(t, s.UI.URL, "en").From(source)
+			people[i] = harness.NewPerson(t, origin, "en").From(source)
 			pages[i] = asks(t, people[i], emails[i])
 		})
 		each("the names", func(i int) {
