@@ -55,6 +55,11 @@ bench: ## measure against the bare limit on this machine; ARGS="--rows rpc,cast"
 	tools/install
 	go run matriq/bench $(ARGS)
 
+bench-report: ## make bin/bench.html of what make bench has measured
+	@mkdir -p bin
+	go run matriq/bench/cmd/report > bin/bench.html
+	@echo bin/bench.html
+
 test-edge: ## start the edge with its Caddyfile before replicas that come, go and fail
 	cd deploy/edge && GOWORK=off go test -count=1 -timeout 10m -tags $(EDGE_TAGS) ./...
 
@@ -115,4 +120,4 @@ clean: ## remove what was built
 $(LINTER): tools/go.mod tools/go.sum
 	cd tools && GOWORK=off go build -o ../$(LINTER) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-.PHONY: help up build bench test test-edge test-unit test-faults test-security test-swarm fuzz lint fmt fmt-check tidy-check tidy docs licences sbom vuln clean
+.PHONY: help up build bench bench-report test test-edge test-unit test-faults test-security test-swarm fuzz lint fmt fmt-check tidy-check tidy docs licences sbom vuln clean

@@ -29,7 +29,7 @@ const about = `Measures Matriq against the bare limit of what it stands on.
   go run ./bench                        all rows but the slow ones: about half an hour
   go run ./bench --rows rpc,cast        some of them
   go run ./bench --quick                shows in half a minute that all rows work
-  go run ./bench/cmd/report             one HTML page of what was measured
+  make bench-report                     one HTML page of what was measured
 
 It starts a RabbitMQ, a Redis and a MariaDB of its own on loopback, with fresh
 data, and everything it measures as a process of its own; all of it ends with the
