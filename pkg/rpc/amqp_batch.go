@@ -11,6 +11,9 @@ import (
 // to the socket for every envelope and every ack; under load most of what those
 // cost, here and at the broker, is the system call and the packet.
 //
+// After a rest of the connection Write hands its bytes to the socket itself: there
+// is nothing to gather then, and to wake the flusher would cost more than it saves.
+//
 // What Write has taken counts as sent: an error of the socket is told by the next
 // Write, and ends the connection, so that whoever waits for a confirm learns of it
 // as well. Each write to the socket has a deadline, since amqp091-go sets none and
@@ -23,14 +26,21 @@ type batchedConn struct {
 	mu      sync.Mutex
 	room    sync.Cond // told when pending was taken, and of the end
 	pending []byte
-	err     error // why nothing more is taken
+	spare   []byte    // the buffer that was pending before
+	busy    bool      // somebody writes to the socket
+	rested  time.Time // since when nobody does
+	err     error     // why nothing more is taken
 
 	filled chan struct{} // tells the flusher that pending is not empty
 	closed chan struct{}
 }
 
-// maxBatch is enough for the window of a lane and its acks, of usual size.
-const maxBatch = 256 << 10
+const (
+	// maxBatch is enough for the window of a lane and its acks, of usual size.
+	maxBatch = 256 << 10
+	// rest is longer than what lies between two envelopes under load.
+	rest = 100 * time.Microsecond
+)
 
 // newBatchedConn returns conn with a flusher, which runs until the connection is
 // closed or fails.
@@ -50,40 +60,65 @@ func (c *batchedConn) Write(b []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
+	if !c.busy && len(c.pending) == 0 && time.Since(c.rested) > rest {
+		return len(b), c.hand(b)
+	}
 	c.pending = append(c.pending, b...)
+	c.tell()
+	return len(b), nil
+}
+
+// tell wakes the flusher.
+func (c *batchedConn) tell() {
 	select {
 	case c.filled <- struct{}{}:
 	default: // it has been told
 	}
-	return len(b), nil
+}
+
+// hand hands batch to the socket while mu, which the caller holds, is let go.
+func (c *batchedConn) hand(batch []byte) error {
+	c.busy = true
+	c.mu.Unlock()
+	err := c.write(batch)
+	c.mu.Lock()
+	c.busy, c.rested = false, time.Now()
+	if err != nil {
+		c.end(err)
+		_ = c.Conn.Close() // it is of no use any more
+		return err
+	}
+	if len(c.pending) > 0 {
+		c.tell()
+	}
+	return nil
 }
 
 // flush is the flusher.
 func (c *batchedConn) flush() {
-	var batch []byte
 	for {
 		select {
 		case <-c.filled:
+			c.handPending()
 		case <-c.closed:
-			return
-		}
-		batch = c.take(batch)
-		if err := c.write(batch); err != nil {
-			c.end(err)
-			_ = c.Conn.Close() // it is of no use any more
 			return
 		}
 	}
 }
 
-// take returns what is pending and leaves the empty buffer behind.
-func (c *batchedConn) take(empty []byte) []byte {
+// handPending hands what is pending to the socket. While somebody else is at the
+// socket it does nothing: it is told again.
+func (c *batchedConn) handPending() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.busy || c.err != nil || len(c.pending) == 0 {
+		return
+	}
 	batch := c.pending
-	c.pending = empty[:0]
+	c.pending = c.spare
 	c.room.Broadcast()
-	return batch
+	_ = c.hand(batch) // an error ends the connection, and whoever writes next is told
+	c.spare = batch[:0]
 }
 
 func (c *batchedConn) write(batch []byte) error {
@@ -94,10 +129,8 @@ func (c *batchedConn) write(batch []byte) error {
 	return err
 }
 
-// end has every Write fail with the first cause.
+// end has every Write fail with the first cause. The caller holds mu.
 func (c *batchedConn) end(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.err != nil {
 		return
 	}
@@ -108,6 +141,8 @@ func (c *batchedConn) end(err error) {
 
 // Close cuts the connection; what is pending is lost.
 func (c *batchedConn) Close() error {
+	c.mu.Lock()
 	c.end(net.ErrClosed)
+	c.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -41,12 +41,16 @@ func TestBatchedConn_Gathers(t *testing.T) {
 		conn := newBatchedConn(socket, time.Second)
 		done := make(chan struct{})
 		go func() { conn.flush(); close(done) }()
-		for _, text := range []string{"a", "b", "c"} {
+		write := func(text string) {
 			if n, err := conn.Write([]byte(text)); n != 1 || err != nil {
-				t.Fatalf("write %s: %d, %v", text, n, err)
+				t.Errorf("write %s: %d, %v", text, n, err)
 			}
-			synctest.Wait()
 		}
+		go write("a") // after a rest: by itself
+		synctest.Wait()
+		write("b")
+		write("c")
+		synctest.Wait()
 		close(socket.letGo)
 		synctest.Wait()
 		if got := strings.Join(socket.given, " "); got != "a bc" {
@@ -69,10 +73,8 @@ func TestBatchedConn_Waits(t *testing.T) {
 		socket := &pieces{letGo: make(chan struct{})}
 		conn := newBatchedConn(socket, time.Second)
 		go conn.flush()
-		if _, err := conn.Write([]byte("x")); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait() // the socket has that
+		go func() { _, _ = conn.Write([]byte("x")) }() // the close ends it, or not
+		synctest.Wait()                                // the socket has that
 		written := 0
 		ended := make(chan error, 1)
 		go func() {
@@ -104,17 +106,16 @@ func TestBatchedConn_Deadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		conn := newBatchedConn(near, time.Second)
-		if _, err := conn.Write([]byte("nobody reads this")); err != nil {
-			t.Fatal(err)
-		}
 		began := time.Now()
-		conn.flush()
+		for _, text := range []string{"nobody reads this", "nor this"} {
+			if _, err := conn.Write([]byte(text)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("write: %v, want the cause", err)
+			}
+		}
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("it took %v, want 1s", took)
 		}
-		if _, err := conn.Write([]byte("nor this")); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("the next write: %v, want the cause", err)
-		}
+		conn.flush() // has nothing to do any more
 		if _, err := far.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("the other side reads %v, want the end", err)
 		}
