@@ -29,6 +29,7 @@ func commands() []command {
 		{"unlock", "let an address ask for a code again", unlock},
 		{"inbox", "take all mails and show them on a page, for trying a stack out", inbox},
 		{"load", "load a registration that you run, and measure how it bears it", loadTest},
+		{"plan", "reckon what a rush needs: mails, messages, processors, nodes", plan},
 		{"topology", "print what the services declare at RabbitMQ", topology},
 		{"version", "print the version", version},
 	}...)
