@@ -19,7 +19,7 @@ logins=(api rabbitmq student_db enroll_db session_redis otp_redis mail_redis)
 # Passwords are drawn once.
 passwords=(import_password student_db_root student_db_backup enroll_db_root enroll_db_backup)
 # What the operator gives.
-given=(smtp_url api_clients edge_cert edge_key)
+given=(smtp_url smtp_ca api_clients edge_cert edge_key)
 
 rotating() { [[ " ${keys[*]} ${logins[*]} " == *" $1 "* ]]; }
 

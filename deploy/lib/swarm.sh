@@ -145,6 +145,7 @@ deploy_stack() {
 		files+=(--compose-file "$here/tls.yml")
 		export EDGE_TLS=${EDGE_TLS:-/run/secrets/edge_cert /run/secrets/edge_key}
 	fi
+	[ -z "$SECRET_SMTP_CA" ] || files+=(--compose-file "$here/relay-ca.yml")
 	if [ "$(node_count)" = 1 ]; then
 		flags+=(--resolve-image never)
 	else
