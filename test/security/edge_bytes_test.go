@@ -71,25 +71,34 @@ func edgeBytes(t *testing.T, d *door) {
 	s, e := d.system, d.before(t, d.straight(t), nil)
 	services := map[string]string{"ui": e.pages, "otp-gateway": e.otp, "register-gateway": e.register}
 	for service, addr := range services {
-		for name, text := range smugglers() {
-			before := s.heard(t, service)
-			answers := spokenTo(t, addr, text)
-			if heard := s.heard(t, service) - before; heard > float64(len(answers)) {
-				t.Errorf("%s hears %v requests in %s, to which the edge gives the answers %v", service, heard, name, answers)
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+			for name, text := range smugglers() {
+				smuggles(t, s, service, addr, name, text)
 			}
-			// 503 is for a client that has gone, as this one seems to have.
-			if slices.ContainsFunc(answers, func(status int) bool {
-				return status == http.StatusInternalServerError || status == http.StatusBadGateway || status == http.StatusGatewayTimeout
-			}) {
-				t.Errorf("%s: %s is answered with %v", service, name, answers)
-			}
-			begin := time.Now()
-			next := send(t, s, http.MethodGet, "http://"+addr+"/next", nil, nil)
-			if took := time.Since(begin); next.Status != http.StatusNotFound || took > nextPatience {
-				t.Errorf("%s: after %s the next is answered with %d in %v", service, name, next.Status, took)
-			}
-		}
-		wantFewAnswers(t, service, addr)
+			wantFewAnswers(t, service, addr)
+		})
+	}
+}
+
+// smuggles sends one of the smugglers to a service at addr.
+func smuggles(t *testing.T, s *system, service, addr, name, text string) {
+	t.Helper()
+	before := s.heard(t, service)
+	answers := spokenTo(t, addr, text)
+	if heard := s.heard(t, service) - before; heard > float64(len(answers)) {
+		t.Errorf("%s hears %v requests in %s, to which the edge gives the answers %v", service, heard, name, answers)
+	}
+	// 503 is for a client that has gone, as this one seems to have.
+	if slices.ContainsFunc(answers, func(status int) bool {
+		return status == http.StatusInternalServerError || status == http.StatusBadGateway || status == http.StatusGatewayTimeout
+	}) {
+		t.Errorf("%s: %s is answered with %v", service, name, answers)
+	}
+	begin := time.Now()
+	next := send(t, s, http.MethodGet, "http://"+addr+"/next", nil, nil)
+	if took := time.Since(begin); next.Status != http.StatusNotFound || took > nextPatience {
+		t.Errorf("%s: after %s the next is answered with %d in %v", service, name, next.Status, took)
 	}
 }
 
