@@ -194,7 +194,15 @@ func logarithmic(highest float64) scale {
 	}}
 	for power := low; power <= high; power++ {
 		v := math.Pow(10, power)
-		s.ticks = append(s.ticks, tick{v, milliseconds(v)})
+		s.ticks = append(s.ticks, tick{v, decade(v)})
 	}
 	return s
+}
+
+// decade writes a power of ten of milliseconds.
+func decade(v float64) string {
+	if v >= 1000 {
+		return fmt.Sprintf("%g s", v/1000)
+	}
+	return fmt.Sprintf("%g ms", v)
 }

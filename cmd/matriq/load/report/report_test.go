@@ -46,7 +46,7 @@ func TestPage_HasTheData(t *testing.T) {
 	})
 	for _, want := range []string{
 		"journey at http://127.0.0.1:8080", "5880", "98.7", "1234", "timeout", "&lt;script&gt;", "Try less.",
-		"at most 1s", `class="kept"`, `class="missed"`, "p99 99", "prefers-color-scheme: dark",
+		"at most 1s", `class="kept"`, `class="missed"`, "p99 99", ">0.1 ms</text>", ">100 ms</text>", "prefers-color-scheme: dark",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
