@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"time"
 
-	"matriq/pkg/api/emailapi"
-	"matriq/pkg/api/enrollapi"
 	"matriq/pkg/rpc/outbox"
 	"matriq/pkg/sqldb"
 )
@@ -24,6 +22,7 @@ type SQLStore struct {
 	box  *outbox.Outbox
 	log  *slog.Logger
 	keep Keep
+	done finisher
 }
 
 // Keep are the settings of what the store keeps, and for how long.
@@ -37,7 +36,9 @@ type Keep struct {
 
 // NewSQLStore returns the store in db, whose casts go through box.
 func NewSQLStore(db *sqldb.DB, box *outbox.Outbox, keep Keep, log *slog.Logger) *SQLStore {
-	return &SQLStore{db: db, box: box, keep: keep, log: log}
+	s := &SQLStore{db: db, box: box, keep: keep, log: log}
+	s.done.write = s.finishAll
+	return s
 }
 
 // Ready implements [Store].
@@ -136,30 +137,6 @@ func timeOf(ms sql.NullInt64) *time.Time {
 		return nil
 	}
 	return new(time.UnixMilli(ms.Int64).UTC())
-}
-
-// Finish implements [Store].
-func (s *SQLStore) Finish(ctx context.Context, id int64, target string, at time.Time) error {
-	return sqldb.InTx(ctx, s.db, func(tx *sqldb.Tx) error {
-		if err := s.box.Close(ctx, tx, outbox.Key(subject(id), target), at); err != nil {
-			return err
-		}
-		note := notes[target]
-		if note == "" {
-			return nil
-		}
-		if _, err := tx.ExecContext(ctx, note, at.UnixMilli(), id); err != nil {
-			return fmt.Errorf("note progress: %w", err)
-		}
-		return nil
-	})
-}
-
-// notes have the step of the progress that a cast is, where it is one. The first
-// time stays.
-var notes = map[string]string{
-	enrollapi.Insert.Name():          `UPDATE students SET enrolled_at = ? WHERE id = ? AND enrolled_at IS NULL`,
-	emailapi.SendConfirmation.Name(): `UPDATE students SET emailed_at = ? WHERE id = ? AND emailed_at IS NULL`,
 }
 
 // Sweep implements [Store].

@@ -157,33 +157,6 @@ func rowArgs(subject string, m rpc.Message) ([]any, error) {
 	return []any{Key(subject, m.Target), m.Target, m.Body, string(headers), deadline}, nil
 }
 
-// Close ends the sending of the cast with key, which was done at the given
-// time. A key that is closed already, was swept or never was here is no error.
-func (b *Outbox) Close(ctx context.Context, tx *sqldb.Tx, key string, at time.Time) error {
-	result, err := tx.ExecContext(ctx,
-		`UPDATE outbox SET next_at = NULL, closed_at = ? WHERE cast_key = ? AND next_at IS NOT NULL`, at.UnixMilli(), key)
-	if err != nil {
-		return fmt.Errorf("close cast: %w", err)
-	}
-	if closed, err := result.RowsAffected(); err != nil || closed == 0 {
-		return err
-	}
-	return b.observeDone(ctx, tx, key, at)
-}
-
-// observeDone counts how long the cast with key took. A transaction that is
-// repeated is counted again.
-func (b *Outbox) observeDone(ctx context.Context, tx *sqldb.Tx, key string, at time.Time) error {
-	var target string
-	var created int64
-	err := tx.QueryRowContext(ctx, `SELECT target, created_at FROM outbox WHERE cast_key = ?`, key).Scan(&target, &created)
-	if err != nil {
-		return fmt.Errorf("read closed cast: %w", err)
-	}
-	b.metrics.done.WithLabelValues(target).Observe(max(0, at.Sub(time.UnixMilli(created)).Seconds()))
-	return nil
-}
-
 // Wake makes the relay look at once. It never blocks.
 func (b *Outbox) Wake() {
 	select {
