@@ -78,9 +78,13 @@ func (w *world) registering(name, plan string, users int) measure.Contender {
 	}}
 }
 
+// patience is for how long people come again when they are asked to wait.
+const patience = time.Minute
+
 // register has people come and waits until all that follows is done.
 func (w *world) register(ctx context.Context, v peer.Visits) (measure.Sample, error) {
 	began := time.Now()
+	v.Patience = patience
 	var r load.Result
 	if err := w.crowd.Ask(ctx, peer.AskVisits, v, &r); err != nil {
 		return measure.Sample{}, err
@@ -100,6 +104,7 @@ func (w *world) register(ctx context.Context, v peer.Visits) (measure.Sample, er
 	s.Add("journey "+measure.P50, "ms", r.Visit.P50)
 	s.Add("journey "+measure.P99, "ms", r.Visit.P99)
 	s.Add("backlog", "ms", float64(time.Since(answered).Milliseconds()))
+	s.Add("asked to wait", "answers", float64(r.TurnedAway.Count))
 	return s, nil
 }
 
