@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -40,6 +41,20 @@ func newCounted(t *testing.T) *counted {
 	return c
 }
 
+// first are the first visits of a plan.
+type first struct {
+	load.Plan
+	left int
+}
+
+// Visit is for one user.
+func (f *first) Visit(ctx context.Context, v *load.Visit) error {
+	if f.left--; f.left < 0 {
+		return load.ErrNobodyLeft
+	}
+	return f.Plan.Visit(ctx, v)
+}
+
 func TestSite_Connections(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[load.Connections]int64{"": 1, load.Kept: 1, load.PerVisit: 20, load.PerRequest: 20} {
@@ -48,7 +63,7 @@ func TestSite_Connections(t *testing.T) {
 			server := newCounted(t)
 			s := site(t, server.URL)
 			s.Connections = kind
-			res := run(t, load.Page{Site: s}, load.Options{Groups: []load.Group{{Threads: 20, RampUp: time.Second}}})
+			res := run(t, &first{Plan: load.Page{Site: s}, left: 20}, load.Options{Users: 1, For: time.Hour})
 			if res.Visits.Done != 20 || server.connections.Load() != want {
 				t.Errorf("%d visits over %d connections, want 20 over %d", res.Visits.Done, server.connections.Load(), want)
 			}

@@ -187,7 +187,7 @@ func journey(t *testing.T, url string, people int) *load.Journey {
 	t.Helper()
 	s := site(t, url)
 	s.Connections = load.PerVisit
-	return &load.Journey{Site: s, People: addresses(people), Codes: mailbox(t, url), Follow: true, Mail: load.Waiting{Within: 100 * time.Millisecond}}
+	return &load.Journey{Site: s, People: addresses(people), Codes: mailbox(t, url), Follow: true}
 }
 
 // Everybody on the list comes through, once, and every step is measured.
@@ -253,13 +253,14 @@ func TestJourney_Failures(t *testing.T) {
 	}{
 		"no mail":     {func(reg *registry, _ *load.Journey) { reg.lostMails = true }, load.KindNoMail},
 		"no mailbox":  {func(_ *registry, j *load.Journey) { j.Codes = broken{} }, load.KindMailbox},
-		"wrong code":  {func(_ *registry, j *load.Journey) { j.Codes = wrong{} }, load.KindWrong},
+		"wrong code":  {func(_ *registry, j *load.Journey) { j.Codes, j.Mail.Within = wrong{}, 0 }, load.KindWrong},
 		"turned away": {func(reg *registry, _ *load.Journey) { reg.busy = 100 }, load.KindLater},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			reg, url := newRegistry(t)
 			j := journey(t, url, 3)
+			j.Mail.Within = 100 * time.Millisecond
 			test.arrange(reg, j)
 			res := run(t, j, load.Options{Users: 3, For: time.Minute})
 			if len(res.Errors) != 1 || res.Errors[0].Kind != test.want || res.Errors[0].Count != 3 || strings.Contains(res.Errors[0].First, "@") {

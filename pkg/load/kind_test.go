@@ -19,7 +19,7 @@ func site(t *testing.T, url string) *load.Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Timeout = 200 * time.Millisecond
+	s.Timeout = 10 * time.Second
 	t.Cleanup(s.Close)
 	return s
 }
@@ -93,7 +93,11 @@ func TestPage_Kinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			res := run(t, load.Page{Site: site(t, test.url)}, load.Options{Rate: 100, For: 10 * time.Millisecond})
+			s := site(t, test.url)
+			if test.want == load.KindTimeout {
+				s.Timeout = 100 * time.Millisecond
+			}
+			res := run(t, load.Page{Site: s}, load.Options{Rate: 100, For: 10 * time.Millisecond})
 			if test.want == load.KindDone {
 				if res.Visits.Done != 1 || len(res.Errors) != 0 {
 					t.Errorf("visits are %+v with %+v, want 1 done", res.Visits, res.Errors)
