@@ -94,7 +94,7 @@ func newOperator(t *testing.T, nodes int) *operator {
 // follow runs a block as a shell does, and says what it printed if it fails.
 func (o *operator) follow(t *testing.T, block operations.Block) {
 	t.Helper()
-	o.prepare(t, block)
+	check := o.prepare(t, block)
 	began := time.Now()
 	out, err := o.shell(t, block.Code)
 	if err != nil {
@@ -105,17 +105,52 @@ func (o *operator) follow(t *testing.T, block operations.Block) {
 		o.settle(t)
 		o.checkTold(t, nil)
 	}
+	check(t)
 }
 
-// prepare does what has to have happened before a block.
-func (o *operator) prepare(t *testing.T, block operations.Block) {
+// prepare does what has to have happened before a block, and returns what else has
+// to hold after it.
+func (o *operator) prepare(t *testing.T, block operations.Block) (check func(*testing.T)) {
 	t.Helper()
-	switch {
-	case strings.Contains(block.Code, "deploy/backup"):
+	switch code := block.Code; {
+	case strings.Contains(code, "edge_cert"):
+		return o.haveCertificate(t)
+	case strings.Contains(code, "smtp_ca"):
+		return o.haveRelay(t)
+	case strings.Contains(code, "deploy/rotate"):
+		return o.haveVisitors(t)
+	case strings.Contains(code, "deploy/backup"):
 		o.register(t, 3)
+	case block.ThreeNodes:
+		o.register(t, 1)
 	case block.Section == "The end":
 		o.register(t, 1)
 		o.restores(t)
+	}
+	return func(*testing.T) {}
+}
+
+// haveVisitors has people come while a block is run. They are patient: a 503 that
+// says when to come again is no failure.
+func (o *operator) haveVisitors(t *testing.T) (check func(*testing.T)) {
+	t.Helper()
+	if err := o.site.List(t.Context(), people); err != nil {
+		t.Fatal(err)
+	}
+	plan := load.Usual()
+	plan.Patient = true
+	run := load.Start(t.Context(), o.site, o.crowd, plan)
+	t.Cleanup(func() { run.Stop() }) // of a block that fails
+	moment(t, run)
+	return func(t *testing.T) {
+		moment(t, run)
+		report := run.Stop()
+		for _, f := range report.Failures {
+			t.Errorf("failed after %v", f)
+		}
+		t.Logf("%d requests, %d failed, %d asked to come later, %d people left, %d registered; longest gap %v",
+			report.Requests, report.Failed, report.Later, report.Left, report.Registered, report.Gap.Round(time.Millisecond))
+		o.checkTold(t, nil)
 	}
 }
 
@@ -141,8 +176,7 @@ func (o *operator) register(t *testing.T, people int) {
 
 func (o *operator) registerIn(t *testing.T, crowd *load.Crowd, people int) {
 	t.Helper()
-	const eligible = 100
-	if err := o.site.List(t.Context(), eligible); err != nil {
+	if err := o.site.List(t.Context(), people); err != nil {
 		t.Fatal(err)
 	}
 	run := load.Start(t.Context(), o.site, crowd, load.Plan{})

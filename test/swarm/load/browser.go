@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -22,12 +21,14 @@ type browser struct {
 	run    *Run
 	person restapi.RegisterRequest
 	client *client
+	jar    *jar
 }
 
 func newBrowser(r *Run, p restapi.RegisterRequest) *browser {
 	client := newClient(r.site, r.plan.Fresh, r.count)
-	client.Jar, _ = cookiejar.New(nil) // its error is always nil
-	return &browser{run: r, person: p, client: client}
+	jar := newJar()
+	client.Jar = jar
+	return &browser{run: r, person: p, client: client, jar: jar}
 }
 
 func (b *browser) close() { b.client.CloseIdleConnections() }
@@ -68,6 +69,12 @@ func (v *Visitor) AskCode(ctx context.Context) (err error) {
 	}
 	return err
 }
+
+// Email is her address.
+func (v *Visitor) Email() string { return v.browser.person.Email }
+
+// Given returns the cookies that she was given, with what was said of them.
+func (v *Visitor) Given() []*http.Cookie { return v.browser.jar.given }
 
 // Finish takes the code from the mail and goes on to the end.
 func (v *Visitor) Finish(ctx context.Context) error {

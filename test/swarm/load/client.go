@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,7 @@ func newClient(site *Site, fresh bool, count *counter) *client {
 		Timeout: answerWithin,
 		Transport: &counting{count: count, Transport: &http.Transport{
 			DialContext:         site.dial,
+			TLSClientConfig:     &tls.Config{RootCAs: site.Roots, MinVersion: tls.VersionTLS12},
 			DisableKeepAlives:   fresh,
 			MaxIdleConnsPerHost: mostAtATime,
 			IdleConnTimeout:     answerWithin,

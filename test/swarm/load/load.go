@@ -15,6 +15,7 @@ package load
 
 import (
 	"context"
+	"crypto/x509"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,8 @@ type Site struct {
 	// Addresses are what the site's name stands for. None: the host of each URL is
 	// asked.
 	Addresses []string
+	// Roots are the authorities that are believed; nil: those of this machine.
+	Roots *x509.CertPool
 
 	turn atomic.Uint64 // which address is tried first
 }
@@ -60,7 +63,7 @@ func Usual() Plan { return Plan{Journeys: 2, Singles: 36} }
 // Limits of a run, whatever its plan says.
 const (
 	mostAtATime  = 500
-	longestRun   = 10 * time.Minute
+	longestRun   = 15 * time.Minute
 	finishWithin = 2 * time.Minute
 	patientUntil = 20 * time.Second // when no more people come
 )
@@ -80,7 +83,7 @@ type Run struct {
 	leave            context.CancelFunc // everybody goes
 }
 
-// Start lets people come until [Run.Stop], at most for ten minutes.
+// Start lets people come until [Run.Stop], at most for a quarter of an hour.
 func Start(ctx context.Context, site *Site, crowd *Crowd, plan Plan) *Run {
 	count := newCounter(plan.Patient)
 	r := &Run{
