@@ -9,7 +9,7 @@
 //
 // Not in the model: TLS, which the edge does, the disks, the network, and what a
 // program costs when it has nothing to do. That a cost stays the same at any rate
-// and size is checked on one machine alone; see docs/capacity.md.
+// and size is assumed; docs/capacity.md tells how to put it to the test.
 package capacity
 
 import (
