@@ -19,8 +19,8 @@ func (r *runner) arrive(open, people context.Context, closeDoors context.CancelF
 }
 
 // comeAtRate begins visit i when it is due, at i/rate. Visits that are due while
-// this goroutine had no processor begin at once, late; they count from when they
-// were due.
+// this goroutine had no processor begin late, also after the end of the time, and
+// count from when they were due.
 func (r *runner) comeAtRate(open, people context.Context, closeDoors context.CancelFunc) {
 	timer := newTimer()
 	defer timer.Stop()

@@ -169,7 +169,7 @@ func (r *runner) run(ctx context.Context) {
 	seconds := r.tellSeconds()
 	open, closeDoors := context.WithCancel(people)
 	defer closeDoors()
-	if r.opts.For > 0 {
+	if r.opts.Users > 0 {
 		timer := time.AfterFunc(r.opts.For, closeDoors)
 		defer timer.Stop()
 	}
