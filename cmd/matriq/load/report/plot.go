@@ -202,7 +202,7 @@ func logarithmic(highest float64) scale {
 // decade writes a power of ten of milliseconds.
 func decade(v float64) string {
 	if v >= 1000 {
-		return fmt.Sprintf("%g s", v/1000)
+		return fmt.Sprintf("%.3g s", v/1000)
 	}
-	return fmt.Sprintf("%g ms", v)
+	return fmt.Sprintf("%.4g ms", v)
 }
