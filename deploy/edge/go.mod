@@ -2,6 +2,9 @@ module matriq/deploy/edge
 
 go 1.26.0
 
+// A socket of Multipath TCP takes no filter, which turnAway attaches.
+godebug multipathtcp=0
+
 require (
 	github.com/caddyserver/caddy/v2 v2.11.9
 	github.com/dustin/go-humanize v1.1.0

@@ -12,16 +12,29 @@ import (
 // leaveWithin is how long those who are at the door have to be let in.
 const leaveWithin = 2 * time.Second
 
+// spokenWithin is how long who was let in then has to say what he wants: a server
+// that closes drops a request that it has not read yet, without an answer.
+const spokenWithin = time.Second
+
 // turnAway has the kernel drop who knocks from now on, and returns when all who
-// knocked before are let in. Closing a socket would reset the connections that
+// knocked before are let in and have spoken. Closing a socket would reset the connections that
 // wait to be accepted, after their clients believe to be connected; who is not
 // answered yet goes to the next address of the site once the socket is closed.
 func turnAway(ctx context.Context, sockets []int) {
-	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
-	defer cancel()
 	for _, fd := range sockets {
 		dropAll(fd)
 	}
+	letIn(ctx, sockets)
+	select {
+	case <-ctx.Done():
+	case <-time.After(spokenWithin):
+	}
+}
+
+// letIn returns when nobody waits to be accepted, or waits in vain.
+func letIn(ctx context.Context, sockets []int) {
+	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
+	defer cancel()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for waiting(sockets) {

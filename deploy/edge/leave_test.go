@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"net"
+	"net/http"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -61,8 +64,44 @@ func TestTurnAway(t *testing.T) {
 		}
 	}()
 	<-left
-	if took := time.Since(begun); took > leaveWithin/2 {
-		t.Errorf("it left %v after everybody was let in", took)
+	if took := time.Since(begun); took < spokenWithin || took > spokenWithin+leaveWithin/2 {
+		t.Errorf("it left %v after everybody was let in, want %v later", took, spokenWithin)
+	}
+}
+
+// Who was let in before the edge was asked to stop, and speaks after it, is
+// answered.
+func TestEdge_AnswersWhoIsIn(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.serve(t, "ui", "127.0.0.2", say("ui"))
+	get(t, d.pages, "/reg") // the replica is known
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", d.pages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := d.process.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the edge lets nobody in any more", func() bool {
+		late, err := (&net.Dialer{Timeout: 100 * time.Millisecond}).DialContext(t.Context(), "tcp", d.pages)
+		if err == nil {
+			_ = late.Close()
+		}
+		return err != nil
+	})
+	r := request(t, http.MethodGet, d.pages, "/reg", "")
+	if err := r.Write(conn); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), r)
+	if err != nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("answered %s", response.Status)
 	}
 }
 
