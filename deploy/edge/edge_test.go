@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -20,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -447,20 +449,51 @@ func TestEdge_Limits(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.serve(t, "ui", "127.0.0.2", func(_ http.ResponseWriter, r *http.Request) {
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
-			panic(http.ErrAbortHandler)
+		if n, err := io.Copy(io.Discard, r.Body); n > 0 || err != nil {
+			t.Errorf("%d bytes of a long body came through, %v", n, err)
 		}
 	})
-	if got := ask(t, request(t, http.MethodPost, d.pages, "/", strings.Repeat("x", 70_000))); got.status != 413 {
-		t.Errorf("a long body = %d, want 413", got.status)
-	}
-	unsaid := request(t, http.MethodPost, d.pages, "/", strings.Repeat("x", 70_000))
-	unsaid.ContentLength = -1
-	if got := ask(t, unsaid); got.status != 413 {
-		t.Errorf("a long body of unsaid length = %d, want 413", got.status)
+	// The edge answers and ends the connection, perhaps while the client still sends.
+	for name, length := range map[string]int64{"of said length": 70_000, "of unsaid length": -1} {
+		long := request(t, http.MethodPost, d.pages, "/", strings.Repeat("x", 70_000))
+		long.ContentLength = length
+		if got, err := try(long); err == nil && got.status != 413 {
+			t.Errorf("a long body %s = %d, want 413 or the end", name, got.status)
+		}
 	}
 	if got := get(t, d.pages, "/", "X-Long", strings.Repeat("x", 32<<10)); got.status != 431 {
 		t.Errorf("a long header = %d, want 431", got.status)
+	}
+}
+
+// Who has a connection is told with an answer that it ends, before it does.
+func TestEdge_SaysGoodbye(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.serve(t, "ui", "127.0.0.2", say("ui"))
+	d.serve(t, "otp-gateway", "127.0.0.3", say("otp-gateway"))
+	for _, addr := range []string{d.pages, d.otp} {
+		keeping := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+		post := func() (closed bool) {
+			response, err := keeping.Do(request(t, http.MethodPost, addr, "/getotp", "{}"))
+			if err != nil {
+				t.Fatalf("a request on a connection that was kept: %v", err)
+			}
+			_, err = io.Copy(io.Discard, response.Body)
+			if err = errors.Join(err, response.Body.Close()); err != nil || response.StatusCode != http.StatusOK {
+				t.Fatalf("%s: %v", response.Status, err)
+			}
+			return response.Close
+		}
+		if post() {
+			t.Fatal("the connection ends before the edge leaves")
+		}
+		defer func() {
+			eventually(t, "the end is told", post)
+		}()
+	}
+	if err := d.process.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
 	}
 }
 

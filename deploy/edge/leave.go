@@ -14,12 +14,13 @@ const leaveWithin = 2 * time.Second
 
 // spokenWithin is how long who was let in then has to say what he wants: a server
 // that closes drops a request that it has not read yet, without an answer.
-const spokenWithin = time.Second
+const spokenWithin = 2 * time.Second
 
 // turnAway has the kernel drop who knocks from now on, and returns when all who
-// knocked before are let in and have spoken. Closing a socket would reset the connections that
-// wait to be accepted, after their clients believe to be connected; who is not
-// answered yet goes to the next address of the site once the socket is closed.
+// knocked before are let in and have had the time to speak. Closing a socket would
+// reset the connections that wait to be accepted, after their clients believe to be
+// connected; who is not answered yet goes to the next address of the site once the
+// socket is closed.
 func turnAway(ctx context.Context, sockets []int) {
 	for _, fd := range sockets {
 		dropAll(fd)

@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -94,7 +95,8 @@ func unsetEmpty(environ []string) {
 
 // run serves until SIGTERM or SIGINT.
 func run() error {
-	config, err := adapt()
+	var leaving atomic.Bool
+	config, err := adapt(&leaving)
 	if err != nil {
 		return err
 	}
@@ -107,6 +109,8 @@ func run() error {
 		return err
 	}
 	<-stop
+	leaving.Store(true)
+	<-time.After(farewellTime)
 	turnAway(context.Background(), listening())
 	endCaddy()
 	return nil
@@ -124,7 +128,7 @@ func endCaddy() {
 }
 
 func check() error {
-	config, err := adapt()
+	config, err := adapt(new(atomic.Bool))
 	if err != nil {
 		return err
 	}
@@ -135,8 +139,9 @@ func check() error {
 	return caddy.Validate(&parsed)
 }
 
-// adapt turns the Caddyfile into Caddy's own JSON.
-func adapt() ([]byte, error) {
+// adapt turns the Caddyfile into Caddy's own JSON. Once leaving is true its sites
+// send people away.
+func adapt(leaving *atomic.Bool) ([]byte, error) {
 	path, ok := os.LookupEnv("EDGE_CONFIG")
 	if !ok {
 		path = "/etc/caddy/Caddyfile"
@@ -147,6 +152,7 @@ func adapt() ([]byte, error) {
 	}
 	body.Register()
 	cache.Register()
+	registerFarewell(leaving)
 	task.Register()
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(text, map[string]any{"filename": path})
 	for _, w := range warnings {
