@@ -39,7 +39,7 @@ func scrapeConfigs(t *testing.T) []scrapeConfig {
 // port, where its tasks are.
 func targets(t *testing.T, s *harness.Suite, e edge) map[string][]string {
 	t.Helper()
-	found := map[string][]string{"tasks.edge": {e.admin}, "tasks.rabbitmq": {testenv.AMQPMetrics(t)}}
+	found := map[string][]string{"tasks.edge": {e.admin, e.secure}, "tasks.rabbitmq": {testenv.AMQPMetrics(t)}}
 	for _, service := range harness.Services {
 		for i, p := range s.Replicas(service) {
 			name := "tasks." + service

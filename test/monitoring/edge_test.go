@@ -2,6 +2,7 @@ package monitoring_test
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,6 +20,9 @@ import (
 type edge struct {
 	pages, register string // URLs
 	admin           string // host:port
+	// secure is the same of a second edge, which has a site of its own and its
+	// certificate; nobody visits it.
+	secure string
 }
 
 // compileEdge makes the edge as deploy/build does. The first time on a machine
@@ -32,13 +36,21 @@ func compileEdge(t *testing.T) (binary string) {
 	return filepath.Join(dir, "edge")
 }
 
+// startEdges runs an edge for visitors, and one with a certificate.
+func startEdges(t *testing.T, binary string, s *harness.Suite) edge {
+	t.Helper()
+	e := startEdge(t, binary, s, nil)
+	e.secure = startEdge(t, binary, s, map[string]string{"EDGE_SITE": "localhost", "EDGE_TLS": "internal"}).admin
+	return e
+}
+
 // startEdge runs the edge with the deployed Caddyfile until the test ends. What
 // the swarm's DNS would tell it, a server of the test does.
-func startEdge(t *testing.T, binary string, s *harness.Suite) edge {
+func startEdge(t *testing.T, binary string, s *harness.Suite, settings map[string]string) edge {
 	t.Helper()
 	dir, pages, register := t.TempDir(), testenv.Addr(t), testenv.Addr(t)
 	e := edge{pages: "http://" + pages, register: "http://" + register, admin: testenv.Addr(t)}
-	process, err := harness.Launch("edge", binary, filepath.Join(dir, "log"), map[string]string{
+	all := map[string]string{
 		"EDGE_CONFIG":                deployed(t, "caddy/Caddyfile"),
 		"EDGE_RESOLVER":              serveNames(t),
 		"EDGE_LISTEN_HTTP":           port(t, pages),
@@ -51,7 +63,9 @@ func startEdge(t *testing.T, binary string, s *harness.Suite) edge {
 		"EDGE_OTP_GATEWAY_PORT":      port(t, host(t, s.OTPGateway.URL)),
 		"XDG_DATA_HOME":              dir,
 		"XDG_CONFIG_HOME":            dir,
-	})
+	}
+	maps.Copy(all, settings)
+	process, err := harness.Launch("edge", binary, filepath.Join(dir, "log"), all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ func TestSuite_IsSeen(t *testing.T) {
 	t.Parallel()
 	binary := compileEdge(t)
 	s := startSuite(t)
-	e := startEdge(t, binary, s)
+	e := startEdges(t, binary, s)
 	p := startPrometheus(t, s, e)
 	drive(t, s, e, p)
 	t.Run("panels", func(t *testing.T) { t.Parallel(); checkPanels(t, p) })
