@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"matriq/cmd/matriq/load/report"
 	loading "matriq/pkg/load"
 )
 
@@ -32,7 +33,7 @@ func advice(r *loading.Result) []string {
 		}
 	}
 	if r.Lag.P99 > tooLate {
-		lines = append(lines, fmt.Sprintf("Visits began up to %s late, which is the generator's own fault and is counted in their times: it lacks processors. Run it elsewhere, or with a lower rate.", ms(r.Lag.P99)))
+		lines = append(lines, fmt.Sprintf("Visits began up to %s late, which is the generator's own fault and is counted in their times: it lacks processors. Run it elsewhere, or with a lower rate.", report.Milliseconds(r.Lag.P99)))
 	}
 	return lines
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"matriq/cmd/matriq/load/report"
 	loading "matriq/pkg/load"
 )
 
@@ -54,14 +55,14 @@ func (l *live) second(s loading.Second) {
 		return
 	}
 	fmt.Fprintf(l.w, "%4.0f s  due %d  done %d  later %d  failed %d  under way %d  p50 %s  p95 %s  p99 %s%s\n",
-		s.At, s.Due, s.Done, s.Later, s.Failed, s.UnderWay, ms(s.Answers.P50), ms(s.Answers.P95), ms(s.Answers.P99), kinds(s.Errors))
+		s.At, s.Due, s.Done, s.Later, s.Failed, s.UnderWay, report.Milliseconds(s.Answers.P50), report.Milliseconds(s.Answers.P95), report.Milliseconds(s.Answers.P99), kinds(s.Errors))
 }
 
 func (l *live) draw(s loading.Second) {
 	lines := []string{
 		l.bar(s.At),
 		fmt.Sprintf("  a second   due %d, done %d, turned away %d, failed %d", s.Due, s.Done, s.Later, s.Failed),
-		fmt.Sprintf("  answers    p50 %s, p95 %s, p99 %s, longest %s", ms(s.Answers.P50), ms(s.Answers.P95), ms(s.Answers.P99), ms(s.Answers.Max)),
+		fmt.Sprintf("  answers    p50 %s, p95 %s, p99 %s, longest %s", report.Milliseconds(s.Answers.P50), report.Milliseconds(s.Answers.P95), report.Milliseconds(s.Answers.P99), report.Milliseconds(s.Answers.Max)),
 		fmt.Sprintf("  under way  %d", s.UnderWay),
 		"  errors    " + strings.TrimPrefix(kinds(l.errors), " "),
 	}
@@ -109,17 +110,4 @@ func kinds(errors map[loading.Kind]int) string {
 		fmt.Fprintf(&b, "  %s %d", kind, errors[kind])
 	}
 	return b.String()
-}
-
-// ms writes milliseconds with three digits that count.
-func ms(v float64) string {
-	switch {
-	case v >= 10_000:
-		return fmt.Sprintf("%.1f s", v/1000)
-	case v >= 100:
-		return fmt.Sprintf("%.0f ms", v)
-	case v >= 10:
-		return fmt.Sprintf("%.1f ms", v)
-	}
-	return fmt.Sprintf("%.2f ms", v)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"matriq/cmd/matriq/load/report"
 	loading "matriq/pkg/load"
 )
 
@@ -41,7 +42,7 @@ func summarize(w io.Writer, r *loading.Result, v verdict) {
 }
 
 func latency(row func(cells ...any), name string, l loading.Latency) {
-	row(name, l.Count, ms(l.Mean), ms(l.P50), ms(l.P95), ms(l.P99), ms(l.Max))
+	row(name, l.Count, report.Milliseconds(l.Mean), report.Milliseconds(l.P50), report.Milliseconds(l.P95), report.Milliseconds(l.P99), report.Milliseconds(l.Max))
 }
 
 // table lines up what fill gives it: the first column to the left.
@@ -71,7 +72,7 @@ func summarizeGroups(w io.Writer, r *loading.Result) {
 		row("threads", "mean", "p99", "requests/s", "failed", "| article: mean", "requests/s", "| faster site: mean", "requests/s")
 		for i, g := range r.Groups {
 			p := published[i]
-			row(g.Threads, ms(g.Visit.Mean), ms(g.Visit.P99), fmt.Sprintf("%.1f", g.PerSecond), g.Visits.Failed+g.Visits.Later,
+			row(g.Threads, report.Milliseconds(g.Visit.Mean), report.Milliseconds(g.Visit.P99), fmt.Sprintf("%.1f", g.PerSecond), g.Visits.Failed+g.Visits.Later,
 				told("%.0f ms", p.Average), told("%.1f", p.PerSecond), told("%.0f ms", p.FasterAverage), told("%.1f", p.FasterPerSecond))
 		}
 	})

@@ -94,11 +94,9 @@ func (p Pepper) Digests(address, code string) []Digest {
 }
 
 // digest binds a code to its address: the same code of two people is stored
-// differently. A canonical address has no NUL, so no two pairs run into one.
+// differently.
 func digest(key keyring.Key, address, code string) Digest {
-	mac := hmac.New(sha256.New, key.Secret[:])
-	mac.Write([]byte("matriq/otp/1\x00" + address + "\x00" + code))
-	return Digest{Key: key.ID, Sum: hex.EncodeToString(mac.Sum(nil))}
+	return Digest{Key: key.ID, Sum: hex.EncodeToString(sum(key, "1", address, code))}
 }
 
 // sum is the HMAC of words, the first of which says what it is for. None has a

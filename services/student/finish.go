@@ -113,7 +113,7 @@ func (s *SQLStore) finishAll(ctx context.Context, all []finished) error {
 		}
 	}
 	return sqldb.InTx(ctx, s.db, func(tx *sqldb.Tx) error {
-		if err := s.box.CloseAll(ctx, tx, casts); err != nil {
+		if err := s.box.Close(ctx, tx, casts...); err != nil {
 			return err
 		}
 		for target, done := range steps {

@@ -16,14 +16,9 @@ type Done struct {
 	At  time.Time
 }
 
-// Close ends the sending of the cast with key, which was done at the given
-// time. A key that is closed already, was swept or never was here is no error.
-func (b *Outbox) Close(ctx context.Context, tx *sqldb.Tx, key string, at time.Time) error {
-	return b.CloseAll(ctx, tx, []Done{{key, at}})
-}
-
-// CloseAll is [Outbox.Close] of several casts, in as many statements as of one.
-func (b *Outbox) CloseAll(ctx context.Context, tx *sqldb.Tx, casts []Done) error {
+// Close ends the sending of casts that were done, in as many statements for many as
+// for one. A key that is closed already, was swept or never was here is no error.
+func (b *Outbox) Close(ctx context.Context, tx *sqldb.Tx, casts ...Done) error {
 	open, err := stillOpen(ctx, tx, casts)
 	if err != nil {
 		return fmt.Errorf("read done casts: %w", err)

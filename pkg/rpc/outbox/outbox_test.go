@@ -146,7 +146,7 @@ func message(t *testing.T, cast rpc.Cast[greetArgs], name string) rpc.Message {
 func closeKey(t *testing.T, db *sqldb.DB, box *outbox.Outbox, key string) {
 	t.Helper()
 	if err := sqldb.InTx(t.Context(), db, func(tx *sqldb.Tx) error {
-		return box.Close(t.Context(), tx, key, time.Now())
+		return box.Close(t.Context(), tx, outbox.Done{Key: key, At: time.Now()})
 	}); err != nil {
 		t.Fatal(err)
 	}

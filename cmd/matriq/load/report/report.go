@@ -49,7 +49,7 @@ type row struct {
 
 // Write writes the page.
 func (p Page) Write(w io.Writer) error {
-	t, err := template.New("report").Funcs(template.FuncMap{"ms": milliseconds, "published": published, "percent": percent}).Parse(source)
+	t, err := template.New("report").Funcs(template.FuncMap{"ms": Milliseconds, "published": published, "percent": percent}).Parse(source)
 	if err != nil {
 		return fmt.Errorf("the report's template: %w", err)
 	}
@@ -64,7 +64,8 @@ func (p Page) Write(w io.Writer) error {
 	return t.Execute(w, view{Page: p, Plots: plots(r.Series), Rows: rows, Began: r.Began.Format(time.RFC1123)})
 }
 
-func milliseconds(v float64) string {
+// Milliseconds writes them with three digits that count.
+func Milliseconds(v float64) string {
 	switch {
 	case v >= 10_000:
 		return fmt.Sprintf("%.1f s", v/1000)
