@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"matriq/pkg/deadpeer"
 )
 
 // dial opens the connection with the given role, P or C.
@@ -41,8 +43,7 @@ type sockets struct {
 
 // dial looks the name up again each time.
 func (s *sockets) dial(ctx context.Context, network, address string, limits amqpLimits) (*batchedConn, error) {
-	dialer := net.Dialer{Timeout: limits.dial}
-	socket, err := dialer.DialContext(ctx, network, address)
+	socket, err := deadpeer.Dialer(limits.dial).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"matriq/pkg/deadpeer"
+	"matriq/pkg/testenv"
 )
 
-// A machine that dies with requests on its connections costs them the deathTimeout,
+// A machine that dies with requests on its connections costs them the Patience,
 // not the time that a slow answer has; then they go to another replica.
 func TestGateways_NoticeADeadMachine(t *testing.T) {
 	t.Parallel()
@@ -41,7 +42,7 @@ func TestGateways_NoticeADeadMachine(t *testing.T) {
 	if err == nil {
 		t.Fatal("a machine that died has answered")
 	}
-	if took := time.Since(begun); took > 3*deathTimeout {
+	if took := time.Since(begun); took > 3*deadpeer.Patience {
 		t.Errorf("noticed after %v: %v", took, err)
 	}
 	if _, err := g.once(t.Context(), on{}, call{to: g.otp, method: http.MethodGet, path: "/again"}); err != nil {
@@ -71,23 +72,5 @@ func diesWithTheFirst(t *testing.T, listener net.Listener) {
 		t.Error(err)
 		return
 	}
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
-		t.Errorf("a %T was accepted", conn)
-		return
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
-	if err := raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
-	}); err != nil {
-		t.Error(err)
-	}
-	if err != nil {
-		t.Error(err)
-	}
+	testenv.Deafen(t, conn)
 }
