@@ -27,7 +27,8 @@ type operator struct {
 
 // TestOperations runs the page: with one node all blocks that need no more, with
 // three those for three. The blocks that it cannot run it looks at: docker has to
-// know their options. Somebody registers on the way, and is there at the end.
+// know their options. Somebody registers on the way, and is there at the end. The
+// third node is then made a machine that has nothing, for a first deployment there.
 func TestOperations(t *testing.T) { //nolint:paralleltest // one stack, one block after the other
 	n := nodes(t)
 	o := newOperator(t, n)
@@ -42,6 +43,9 @@ func TestOperations(t *testing.T) { //nolint:paralleltest // one stack, one bloc
 		if !passed {
 			t.Fatal("the rest of the page builds on this block")
 		}
+	}
+	if n == 3 {
+		t.Run("a machine that has nothing", o.fresh)
 	}
 }
 

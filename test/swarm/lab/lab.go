@@ -134,7 +134,7 @@ func (s *Swarm) Leader(ctx context.Context) (*Node, error) {
 // three nodes IMAGE_PREFIX, the registry that they pull from; the first node can
 // push there.
 func (s *Swarm) Env() []string {
-	env := append(s.Nodes[0].docker.env(), "PATH="+s.engine.path)
+	env := append(s.Nodes[0].Env(), "PATH="+s.engine.path)
 	if s.prefix != "" {
 		env = append(env, "IMAGE_PREFIX="+s.prefix)
 	}

@@ -30,6 +30,9 @@ func (n *Node) Docker(ctx context.Context, args ...string) (string, error) {
 	return n.docker.run(ctx, args...)
 }
 
+// Env leads a program that uses docker to the node's engine.
+func (n *Node) Env() []string { return n.docker.env() }
+
 var errThisMachine = errors.New("lab: the only node is this machine, which stays up")
 
 // Kill takes the node's power away: nothing on it is told that it ends.

@@ -1,0 +1,61 @@
+package swarm_test
+
+import (
+	"context"
+	"net"
+	"slices"
+	"testing"
+
+	"matriq/test/harness"
+	"matriq/test/swarm/lab"
+	"matriq/test/swarm/load"
+)
+
+// fresh: a machine that is in no swarm and has no image brings the registration up
+// with one command. It was the third node until now.
+func (o *operator) fresh(t *testing.T) {
+	node := o.swarm.Nodes[2]
+	o.takeOut(t, node)
+	site := &load.Site{
+		Origin: o.site.Origin, Addresses: []string{node.Addr},
+		Inbox: harness.Inbox("http://" + net.JoinHostPort(node.Addr, inboxPort)),
+	}
+	run := load.Start(t.Context(), site, load.NewCrowd(), load.Plan{})
+	defer run.Stop()
+	person := run.Visitor()
+
+	usual := o.env
+	defer func() { o.env = usual }()
+	o.env = append(append(slices.Clone(usual), node.Env()...), "STACK=fresh")
+	for _, code := range []string{
+		"deploy/up --init --inbox --pull",
+		"echo " + person.Email() + " > list.csv; deploy/matriq import list.csv",
+	} {
+		out, err := o.shell(t, code)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", code, err, out)
+		}
+		t.Logf("%s\n%s", code, out)
+	}
+	if err := person.AskCode(t.Context()); err != nil {
+		t.Fatalf("asks for a code: %v", err)
+	}
+	if err := person.Finish(t.Context()); err != nil {
+		t.Errorf("registers: %v", err)
+	}
+}
+
+// takeOut has a node leave the swarm for good, without its images.
+func (o *operator) takeOut(t *testing.T, node *lab.Node) {
+	t.Helper()
+	o.drain(t, node)
+	o.docker(t, "node", "demote", node.Name)
+	o.wait(t, node.Name+" to leave", func(ctx context.Context) bool {
+		_, err := node.Docker(ctx, "swarm", "leave")
+		return err == nil
+	}, func() string { return "" })
+	o.docker(t, "node", "rm", "--force", node.Name)
+	if _, err := node.Docker(t.Context(), "image", "prune", "--all", "--force"); err != nil {
+		t.Fatal(err)
+	}
+}
