@@ -27,8 +27,9 @@ const callTimeout = 5 * time.Second
 
 // Methods of the rivals.
 const (
-	rawMethod  = "rival.echo"
-	jsonMethod = "rival.echo_json"
+	rawMethod      = "rival.echo"
+	jsonMethod     = "rival.echo_json"
+	envelopeMethod = "rival.echo_envelope"
 )
 
 func echo() rpc.Method[echoRequest, string] {
@@ -115,6 +116,10 @@ func jsonWorker(context.Context) map[string]child.Handler {
 	return rivalWorker(jsonMethod, rival.JSON)
 }
 
+func envelopeWorker(context.Context) map[string]child.Handler {
+	return rivalWorker(envelopeMethod, rival.JSON)
+}
+
 func rivalWorker(method string, handle func([]byte) ([]byte, error)) map[string]child.Handler {
 	return map[string]child.Handler{AskOpen: child.Answers(func(_ context.Context, url string) (done, error) {
 		_, err := rival.NewWorker(url, method, handle)
@@ -123,7 +128,7 @@ func rivalWorker(method string, handle func([]byte) ([]byte, error)) map[string]
 }
 
 func rawCaller(context.Context) map[string]child.Handler {
-	return rivalCaller(rawMethod, func(r Run, caller *rival.Caller) func(context.Context, int) error {
+	return rivalCaller(rival.NewCaller, rawMethod, func(r Run, caller *rival.Caller) func(context.Context, int) error {
 		body := bodyOf(textOf(r.Bytes))
 		return func(ctx context.Context, _ int) error {
 			reply, err := caller.Call(ctx, body)
@@ -136,21 +141,27 @@ func rawCaller(context.Context) map[string]child.Handler {
 }
 
 func jsonCaller(context.Context) map[string]child.Handler {
-	return rivalCaller(jsonMethod, func(r Run, caller *rival.Caller) func(context.Context, int) error {
-		text := textOf(r.Bytes)
-		return func(ctx context.Context, _ int) error {
-			answer, err := caller.CallJSON(ctx, text)
-			return same(answer, text, err)
-		}
-	})
+	return rivalCaller(rival.NewCaller, jsonMethod, callJSON)
 }
 
-func rivalCaller(method string, call func(Run, *rival.Caller) func(context.Context, int) error) map[string]child.Handler {
+func envelopeCaller(context.Context) map[string]child.Handler {
+	return rivalCaller(rival.NewEnvelopeCaller, envelopeMethod, callJSON)
+}
+
+func callJSON(r Run, caller *rival.Caller) func(context.Context, int) error {
+	text := textOf(r.Bytes)
+	return func(ctx context.Context, _ int) error {
+		answer, err := caller.CallJSON(ctx, text)
+		return same(answer, text, err)
+	}
+}
+
+func rivalCaller(open func(url, method string) (*rival.Caller, error), method string, call func(Run, *rival.Caller) func(context.Context, int) error) map[string]child.Handler {
 	var caller *rival.Caller
 	return map[string]child.Handler{
 		AskOpen: child.Answers(func(_ context.Context, url string) (done, error) {
 			var err error
-			caller, err = rival.NewCaller(url, method)
+			caller, err = open(url, method)
 			return done{}, err
 		}),
 		AskRun: child.Answers(func(ctx context.Context, r Run) (measure.Sample, error) {

@@ -39,14 +39,16 @@ const (
 
 // Roles by name.
 const (
-	RoleMatriqWorker = "matriq-worker"
-	RoleMatriqCaller = "matriq-caller"
-	RoleMatriqCaster = "matriq-caster"
-	RoleRawWorker    = "raw-worker"
-	RoleRawCaller    = "raw-caller"
-	RoleRawCaster    = "raw-caster"
-	RoleJSONWorker   = "raw-json-worker"
-	RoleJSONCaller   = "raw-json-caller"
+	RoleMatriqWorker   = "matriq-worker"
+	RoleMatriqCaller   = "matriq-caller"
+	RoleMatriqCaster   = "matriq-caster"
+	RoleRawWorker      = "raw-worker"
+	RoleRawCaller      = "raw-caller"
+	RoleRawCaster      = "raw-caster"
+	RoleJSONWorker     = "raw-json-worker"
+	RoleJSONCaller     = "raw-json-caller"
+	RoleEnvelopeWorker = "raw-envelope-worker"
+	RoleEnvelopeCaller = "raw-envelope-caller"
 )
 
 // role makes the handlers of a role; ctx ends with the process.
@@ -54,19 +56,21 @@ type role func(ctx context.Context) map[string]child.Handler
 
 func roles() map[string]role {
 	return map[string]role{
-		RoleMatriqWorker: matriqWorker,
-		RoleMatriqCaller: matriqCaller,
-		RoleMatriqCaster: matriqCaster,
-		RoleRawWorker:    rawWorker,
-		RoleRawCaller:    rawCaller,
-		RoleRawCaster:    rawCaster,
-		RoleJSONWorker:   jsonWorker,
-		RoleJSONCaller:   jsonCaller,
-		RolePageClient:   pageClient,
-		RolePageServer:   pageServer,
-		RoleMail:         mailServer,
-		RoleLoad:         people,
-		RoleStub:         stubGateways,
+		RoleMatriqWorker:   matriqWorker,
+		RoleMatriqCaller:   matriqCaller,
+		RoleMatriqCaster:   matriqCaster,
+		RoleRawWorker:      rawWorker,
+		RoleRawCaller:      rawCaller,
+		RoleRawCaster:      rawCaster,
+		RoleJSONWorker:     jsonWorker,
+		RoleJSONCaller:     jsonCaller,
+		RoleEnvelopeWorker: envelopeWorker,
+		RoleEnvelopeCaller: envelopeCaller,
+		RolePageClient:     pageClient,
+		RolePageServer:     pageServer,
+		RoleMail:           mailServer,
+		RoleLoad:           people,
+		RoleStub:           stubGateways,
 	}
 }
 

@@ -18,6 +18,7 @@ type Caller struct {
 	*link
 	method   string
 	replyKey string
+	headers  func(deadline time.Time) amqp.Table // of a request; nil: none
 	last     atomic.Uint64
 	pool     sync.Pool // of channels for one outcome
 
@@ -80,6 +81,14 @@ func (c *Caller) settle(id string, o outcome) {
 	}
 }
 
+// table is what a request takes along.
+func (c *Caller) table() amqp.Table {
+	if c.headers == nil {
+		return nil
+	}
+	return c.headers(time.Now().Add(Patience))
+}
+
 // Call sends body and returns the reply.
 func (c *Caller) Call(ctx context.Context, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
@@ -90,7 +99,7 @@ func (c *Caller) Call(ctx context.Context, body []byte) ([]byte, error) {
 	c.waiting[id] = waits
 	c.mu.Unlock()
 	_, err := c.publish.PublishWithDeferredConfirm(exchange, c.method, true, false, amqp.Publishing{
-		ContentType: "application/json", DeliveryMode: amqp.Transient, Expiration: "5000",
+		Headers: c.table(), ContentType: "application/json", DeliveryMode: amqp.Transient, Expiration: "5000",
 		CorrelationId: id, ReplyTo: c.replyKey, Body: body,
 	})
 	if err != nil {

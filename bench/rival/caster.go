@@ -38,12 +38,18 @@ type written struct {
 // unconfirmed, and tells of each how long its confirm took. One goroutine writes
 // and one waits for the oldest confirm, which is the least that it takes.
 func (c *Caster) Cast(body []byte, window int, length time.Duration, took func(time.Duration)) error {
-	unconfirmed := make(chan written, window-1) // and one that the other goroutine waits for
+	slots := make(chan struct{}, window) // one for each cast, from before its write to its confirm
+	unconfirmed := make(chan written, window)
 	settled := make(chan error, 1)
-	go func() { settled <- settle(unconfirmed, took) }()
+	go func() { settled <- settle(unconfirmed, slots, took) }()
 	end := time.Now().Add(length)
 	var err error
-	for now := time.Now(); now.Before(end) && err == nil; now = time.Now() {
+	for err == nil {
+		slots <- struct{}{}
+		now := time.Now()
+		if !now.Before(end) {
+			break
+		}
 		var confirm *amqp.DeferredConfirmation
 		confirm, err = c.publish.PublishWithDeferredConfirm(exchange, castKey, true, false, amqp.Publishing{
 			ContentType: "application/json", DeliveryMode: amqp.Persistent, Body: body,
@@ -56,9 +62,11 @@ func (c *Caster) Cast(body []byte, window int, length time.Duration, took func(t
 	return errors.Join(err, <-settled)
 }
 
-func settle(unconfirmed <-chan written, took func(time.Duration)) (err error) {
+func settle(unconfirmed <-chan written, slots <-chan struct{}, took func(time.Duration)) (err error) {
 	for w := range unconfirmed {
-		if !w.confirm.Wait() {
+		stored := w.confirm.Wait()
+		<-slots
+		if !stored {
 			err = errNotStored
 			continue
 		}

@@ -13,12 +13,13 @@
 //   - a caller waits with a context, and one reply queue serves all callers of the
 //     process, by a map from correlation IDs to those who wait;
 //   - a cast goes to a quorum queue, persistent, and is sent when the broker has
-//     confirmed it.
+//     confirmed it; of a window of n casts n are unconfirmed at most.
 //
 // It is the limit because it leaves out all that package rpc adds: it sends no
 // headers, keeps no metrics, traces nothing, notices no silent broker, connects
 // once, repeats nothing, and tells no reasons. [Bytes] passes bodies as they are;
-// [JSON] encodes and decodes the bodies of one method, as a service has to.
+// [JSON] encodes and decodes the bodies of one method, as a service has to; with
+// [NewEnvelopeCaller] the requests have the headers of package rpc as well.
 package rival
 
 import (

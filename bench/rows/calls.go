@@ -11,9 +11,10 @@ import (
 
 // Names of contenders.
 const (
-	ours    = "matriq"
-	raw     = "raw"
-	rawJSON = "raw with JSON"
+	ours        = "matriq"
+	raw         = "raw"
+	rawJSON     = "raw with JSON"
+	rawEnvelope = "raw with the same envelope"
 )
 
 func calls() Row {
@@ -21,7 +22,8 @@ func calls() Row {
 		Name: "rpc", Title: "RPC call",
 		About: "Typed calls of package rpc against amqp091-go tuned by hand (package rival says what makes it fair), " +
 			"the caller in one process and the worker in another. “raw” passes bytes, “raw with JSON” encodes and decodes " +
-			"the arguments and the result of one method, as the typed call does. Allocations are those of both processes.",
+			"the arguments and the result of one method, as the typed call does, and “raw with the same envelope” sends in " +
+			"addition the headers that the typed call does, for which amqp091-go allocates. Allocations are those of both processes.",
 		Measure: measureCalls,
 	}
 }
@@ -56,6 +58,7 @@ func callTargets() []measure.Target {
 		measure.Ratio(measure.Rate, ours, raw, false, 85),
 		measure.Ratio(measure.P99, ours, raw, true, 130),
 		measure.Difference(measure.Allocs, ours, rawJSON, "", 6),
+		measure.Difference(measure.Allocs, ours, rawEnvelope, "", 6),
 	}
 }
 
@@ -65,11 +68,12 @@ func pairsOf(ctx context.Context, b Bench) ([]pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs := []pair{{name: ours}, {name: raw}, {name: rawJSON}}
+	pairs := []pair{{name: ours}, {name: raw}, {name: rawJSON}, {name: rawEnvelope}}
 	roles := [][2]string{
 		{peer.RoleMatriqWorker, peer.RoleMatriqCaller},
 		{peer.RoleRawWorker, peer.RoleRawCaller},
 		{peer.RoleJSONWorker, peer.RoleJSONCaller},
+		{peer.RoleEnvelopeWorker, peer.RoleEnvelopeCaller},
 	}
 	for i, role := range roles {
 		if pairs[i].worker, err = opened(ctx, b, role[0], "worker", url); err != nil {
