@@ -9,6 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"matriq/pkg/admission"
 )
 
 // Operation declares one call of an API.
@@ -22,6 +24,11 @@ type Operation struct {
 	Description string
 	// Scope is what the client must have.
 	Scope string
+	// Gate lets calls in, or turns them away with 503 before anything is asked of a
+	// worker. Those of an operation that goes on with what another began are let in
+	// whatever there is. Nil: there is no gate.
+	Gate *admission.Gate
+	GoOn bool
 	// Parameters are those outside the body.
 	Parameters []*huma.Param
 	// Reasons are those of its problems that not every operation has.
@@ -42,8 +49,32 @@ func Post[Req, Reply any](a *API, op Operation, fn func(*http.Request, Req) (Rep
 			var none Reply
 			return none, err
 		}
-		return fn(r, req)
+		return pass(op, r, req, fn)
 	})
+}
+
+// pass calls fn through the gate. The body is there by then: who sends it slowly
+// must not keep others out.
+func pass[Req, Reply any](op Operation, r *http.Request, req Req, fn func(*http.Request, Req) (Reply, error)) (reply Reply, err error) {
+	if op.Gate == nil {
+		return fn(r, req)
+	}
+	step, err := op.enter()
+	if err != nil {
+		return reply, err
+	}
+	served := false
+	defer func() { step.End(served) }()
+	reply, err = fn(r, req)
+	served = err == nil || AsError(err).Status < http.StatusInternalServerError
+	return reply, err
+}
+
+func (op Operation) enter() (admission.Step, error) {
+	if op.GoOn {
+		return op.Gate.Later(), nil
+	}
+	return op.Gate.First()
 }
 
 // Get adds a call that changes nothing. HEAD is served with it.

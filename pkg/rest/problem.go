@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"matriq/pkg/admission"
 	"matriq/pkg/api/restapi"
 	"matriq/pkg/rpc"
 )
@@ -55,6 +56,11 @@ func (e *Error) Unwrap() error { return e.cause }
 // [*rpc.Error] by its code and reason, anything else without its text.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if refused, ok := errors.AsType[*admission.RefusedError](err); ok {
+		e := Refuse(Unavailable, "The registration is very busy. Try again when Retry-After says.")
+		e.RetryAfter, e.cause = refused.After, err
 		return e
 	}
 	e := fromRPC(err)
@@ -154,6 +160,8 @@ func (a *API) logFailure(r *http.Request, e *Error, err error) {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return // the client has gone, and its calls with it
+	case isTurnedAway(err):
+		return // it is counted, and in a rush there are many
 	case e.Status == http.StatusInternalServerError && typed && told.Remote && told.Code == rpc.Internal:
 		return // its owner has logged the cause under the same request ID
 	case e.Status == http.StatusInternalServerError:
@@ -161,6 +169,11 @@ func (a *API) logFailure(r *http.Request, e *Error, err error) {
 	case e.Status == http.StatusServiceUnavailable:
 		a.log.WarnContext(ctx, "request could not be served", slog.Any("error", err))
 	}
+}
+
+func isTurnedAway(err error) bool {
+	_, ok := errors.AsType[*admission.RefusedError](err)
+	return ok
 }
 
 // asReadError explains why a body could not be read to its end.

@@ -16,6 +16,9 @@
 // declarations, and a page at /docs that needs no network. Both are open to
 // anybody: they tell what this source code tells.
 //
+// An operation may stand behind a gate, see package admission: while the program is
+// overloaded its calls are answered 503 at once.
+//
 // Not promised: any limit on how often a client calls. Limits by address and by
 // source belong to the service otp, where replicas share them.
 package rest

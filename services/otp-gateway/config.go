@@ -1,6 +1,7 @@
 package otpgateway
 
 import (
+	"matriq/pkg/admission"
 	"matriq/pkg/rest"
 	"matriq/pkg/service"
 )
@@ -13,6 +14,7 @@ type Config struct {
 	MaxImport   int64  `env:"MAX_IMPORT_BYTES" envDefault:"67108864" desc:"greatest list of addresses"`
 	MaxRejected int    `env:"MAX_IMPORT_REJECTED" envDefault:"100000" desc:"an import stops at this many bad rows: it is the wrong file"`
 	REST        rest.Config
+	Admission   admission.Config
 }
 
 // ReadConfig reads the settings and reports every fault at once.
@@ -25,6 +27,7 @@ func ReadConfig(env service.Env) (Config, error) {
 // Validate implements [service.Validator].
 func (c Config) Validate() []error {
 	faults := append(service.WeakURL("AMQP_URL", c.AMQPURL), c.REST.Faults(c.HTTPAddr)...)
+	faults = append(faults, c.Admission.Faults()...)
 	if c.MaxImport < 1 {
 		faults = append(faults, service.Fault{Setting: "MAX_IMPORT_BYTES", Problem: "is less than 1", Cure: "write a number of bytes such as 67108864"})
 	}

@@ -6,6 +6,11 @@
 // and goes on to the mail worker as it came; what a client sends to /authen goes
 // to otp and nowhere else.
 //
+// While more ask for codes than can be served, the rest is turned away with 503 and
+// a time to come again, before a worker is asked; who proves an address is let
+// through. What people do on the pages has passed the same kind of gate there, which
+// closes earlier, because a step takes longer there than it does here.
+//
 // Not promised: that a mail has arrived when /getotp answers. The broker has
 // stored the order for it by then, with the end of the code's life as deadline.
 package otpgateway
@@ -14,6 +19,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"matriq/pkg/admission"
 	"matriq/pkg/rest"
 	"matriq/pkg/rpc"
 	"matriq/pkg/service"
@@ -31,6 +37,7 @@ type Gateway struct {
 	cfg    Config
 	log    *slog.Logger
 	counts counts
+	gate   *admission.Gate
 	api    *rest.API
 }
 
@@ -40,6 +47,7 @@ func New(bus Bus, cfg Config, env service.Env) *Gateway {
 		Title:       "Matriq: one-time codes",
 		Description: "Lists eligible addresses, mails one-time codes to them, and checks the codes.",
 	}, cfg.REST, env)}
+	g.gate = admission.New(admission.Options{Config: cfg.Admission, Service: env.Name, Metrics: env.Metrics})
 	g.routes()
 	return g
 }

@@ -85,12 +85,13 @@ func TestReadConfig_ReportsEverything(t *testing.T) {
 	t.Parallel()
 	env := service.NewEnv("otp-gateway", map[string]string{
 		"API_CLIENTS": "ui:guest:otp", "MAX_IMPORT_BYTES": "0", "MAX_IMPORT_REJECTED": "-1", "MAX_BODY_BYTES": "many", "TRUSTED_PROXIES": "edge",
+		"ADMISSION_FLOOR": "0",
 	}, slog.New(slog.DiscardHandler))
 	_, err := otpgateway.ReadConfig(env)
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, setting := range []string{"AMQP_URL", "API_CLIENTS", "MAX_IMPORT_BYTES", "MAX_IMPORT_REJECTED", "MAX_BODY_BYTES", "TRUSTED_PROXIES"} {
+	for _, setting := range []string{"AMQP_URL", "API_CLIENTS", "MAX_IMPORT_BYTES", "MAX_IMPORT_REJECTED", "MAX_BODY_BYTES", "TRUSTED_PROXIES", "ADMISSION_FLOOR"} {
 		if !strings.Contains(err.Error(), setting) {
 			t.Errorf("%s is not reported: %v", setting, err)
 		}

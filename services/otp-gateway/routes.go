@@ -40,6 +40,7 @@ func (g *Gateway) routes() {
 		Scope:      rest.ScopeOTP,
 		Parameters: []*huma.Param{rest.IdempotencyKeyParam()},
 		Reasons:    []string{rest.BadEmail, rest.ResendTooSoon, rest.AddressLimit, rest.AddressLocked, rest.SourceLimit, rest.BadIdempotencyKey},
+		Gate:       g.gate,
 		Request:    restapi.GetOTPRequest{Email: "a@x.th"},
 		Reply:      restapi.GetOTPReply{Results: "1", Ref: "KTM", ExpiresIn: 600, ResendAfter: 60},
 	}, g.getOTP)
@@ -53,6 +54,8 @@ func (g *Gateway) routes() {
 		Scope:      rest.ScopeOTP,
 		Parameters: []*huma.Param{rest.IdempotencyKeyParam()},
 		Reasons:    []string{rest.BadEmail, rest.BadOTP, rest.SourceLimit, rest.BadIdempotencyKey},
+		Gate:       g.gate,
+		GoOn:       true,
 		Request:    restapi.AuthenRequest{Email: "a@x.th", OTP: "123456"},
 		Reply:      restapi.AuthenReply{Results: 1},
 	}, g.authen)

@@ -1,0 +1,150 @@
+// Package admission keeps a program quick when more people come than it can bear:
+// it turns first steps away, at once, so that those who are let in are served in
+// time.
+//
+// A [Gate] counts the steps under way. By Little's law they are as many as are
+// served in a second, times how long each takes: while each takes less than the
+// target, there are fewer than rate × target. That product is the limit, with the
+// rate as it was measured in the last second. A first step that finds the limit
+// reached is turned away; a later one never is, but is counted, so that people who
+// have begun leave less room for people who have not. What the steps wait for, a
+// processor, a queue or a database, does not matter.
+//
+// Two things keep the gate open where nothing is wrong. Fewer steps than a floor
+// are always let in: a machine may be slow without being full. And the limit has to
+// be reached for a while, [burst], before anybody is turned away: people who come
+// all at once are served as they come, until it is seen that they are too many.
+//
+// Who is turned away is told when to come again, each another time, one after the
+// other at the rate at which first steps are served: a line without a queue.
+//
+// Not promised: that who comes again is let in, or in which order. And a gate sees
+// what its own replica is asked and nothing of what people will do after their
+// next mail has come: it answers to later steps only when they are there.
+package admission
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	// burst is how long the limit may be exceeded before anybody is turned away.
+	burst = 250 * time.Millisecond
+	// flood is how many times the limit is not exceeded even for that long.
+	flood = 8
+	// ratePeriod is how far back the rate looks.
+	ratePeriod = time.Second
+)
+
+// Options are what a gate works with.
+type Options struct {
+	Config
+	// Service is the service label of the metrics.
+	Service string
+	// Metrics registers the matriq_admission_ metrics; none are kept if nil.
+	Metrics prometheus.Registerer
+}
+
+// Gate lets steps in. It is safe for concurrent use.
+type Gate struct {
+	cfg Config
+
+	mu       sync.Mutex
+	underWay int
+	// full is since when the limit has been reached; zero: it is not.
+	full   time.Time
+	served rate // all steps
+	line   line
+	counts counts
+}
+
+// New returns an open gate.
+func New(o Options) *Gate {
+	g := &Gate{cfg: o.Config, served: newRate(ratePeriod), line: newLine()}
+	g.observe(o)
+	return g
+}
+
+// Step is one that was let in.
+type Step struct {
+	gate  *Gate
+	first bool
+}
+
+// RefusedError tells a first step to come again.
+type RefusedError struct {
+	// After is when; whole seconds.
+	After time.Duration
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("too many are under way, come again in %v", e.After)
+}
+
+// First lets somebody in who begins, or fails with a [*RefusedError]. It takes
+// microseconds at most.
+func (g *Gate) First() (Step, error) {
+	now := time.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed(now) {
+		g.counts.refused.Inc()
+		return Step{}, &RefusedError{After: g.line.next(now)}
+	}
+	g.underWay++
+	return Step{gate: g, first: true}, nil
+}
+
+// Later lets somebody go on who has begun.
+func (g *Gate) Later() Step {
+	now := time.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed(now) // notes that the limit is reached
+	g.underWay++
+	return Step{gate: g}
+}
+
+// End ends a step, once. What was not served, such as a call that found nobody,
+// says nothing of what can be.
+func (s Step) End(served bool) {
+	now := time.Now()
+	s.gate.mu.Lock()
+	defer s.gate.mu.Unlock()
+	s.gate.underWay--
+	if !served {
+		return
+	}
+	s.gate.served.add(now)
+	if s.first {
+		s.gate.line.served(now)
+	}
+}
+
+// closed tells whether first steps are turned away. The patience of [burst] is
+// granted anew once half of the limit is free: otherwise, where as many as can be
+// borne are under way all the time, each place that gets free would let a burst in.
+func (g *Gate) closed(now time.Time) bool {
+	if g.cfg.Target <= 0 {
+		return false
+	}
+	limit := g.limit(now)
+	switch {
+	case g.underWay < limit/2:
+		g.full = time.Time{}
+	case g.underWay < limit:
+	case g.full.IsZero():
+		g.full = now
+	}
+	return g.underWay >= limit && (now.Sub(g.full) >= burst || g.underWay >= flood*limit)
+}
+
+// limit is how many steps may be under way.
+func (g *Gate) limit(now time.Time) int {
+	return max(g.cfg.Floor, int(g.served.at(now)*g.cfg.Target.Seconds()))
+}

@@ -1,0 +1,29 @@
+package admission
+
+import (
+	"math"
+	"time"
+)
+
+// rate is how many there are in a second. Those of the past count the less the
+// longer they are past.
+type rate struct {
+	period float64 // seconds until one counts as e⁻¹
+	value  float64 // at the time of last
+	last   time.Time
+}
+
+func newRate(period time.Duration) rate { return rate{period: period.Seconds()} }
+
+// add counts one.
+func (r *rate) add(now time.Time) {
+	r.value, r.last = r.at(now)+1/r.period, now
+}
+
+// at is the rate at a time that is not before the last one.
+func (r *rate) at(now time.Time) float64 {
+	if r.value == 0 {
+		return 0
+	}
+	return r.value * math.Exp(-now.Sub(r.last).Seconds()/r.period)
+}
