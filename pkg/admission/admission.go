@@ -135,7 +135,7 @@ func (g *Gate) closed(now time.Time) bool {
 	}
 	limit := g.limit(now)
 	switch {
-	case g.underWay < limit/2:
+	case 2*g.underWay < limit:
 		g.full = time.Time{}
 	case g.underWay < limit:
 	case g.full.IsZero():

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"matriq/pkg/admission"
 	"matriq/pkg/clientip"
 	"matriq/pkg/service"
 )
@@ -29,6 +30,8 @@ type Config struct {
 	SiteNameTH  string `env:"SITE_NAME_TH" envDefault:"ระบบลงทะเบียนนักศึกษา" desc:"name of the site in Thai"`
 	SiteNameEN  string `env:"SITE_NAME_EN" envDefault:"Student Registration" desc:"name of the site in English"`
 	ShowReplica bool   `env:"SHOW_REPLICA" envDefault:"false" desc:"show on each page which replica served it"`
+
+	Admission admission.Config
 }
 
 // ReadConfig reports every missing or malformed setting at once.
@@ -40,6 +43,7 @@ func ReadConfig(env service.Env) (Config, error) {
 // Validate implements [service.Validator].
 func (c Config) Validate() []error {
 	faults := append(c.originFaults(), service.WeakURL("REDIS_URL", c.RedisURL)...)
+	faults = append(faults, c.Admission.Faults()...)
 	for name, raw := range map[string]string{"OTP_URL": c.OTPURL, "REGISTER_URL": c.RegisterURL} {
 		if _, err := newEndpoint(raw); raw != "" && err != nil {
 			faults = append(faults, service.Fault{Setting: name, Problem: err.Error(), Cure: "write http://name:password@host:port"})

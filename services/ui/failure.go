@@ -34,11 +34,9 @@ type retry struct {
 	Path   string
 	Post   bool
 	Fields []keyValue
-	After  time.Duration
+	// Seconds until then, and the same as people say it.
+	Seconds, Wait string
 }
-
-// Seconds is After as Retry-After says it.
-func (r retry) Seconds() int { return seconds(r.After) }
 
 type keyValue struct{ Name, Value string }
 
@@ -54,10 +52,12 @@ func (u *UI) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	u.log.WarnContext(r.Context(), "page asks for patience", slog.Any("error", err))
-	after := retryAfterOf(err)
+	l, after := langOf(r), retryAfterOf(err)
 	w.Header().Set("Retry-After", strconv.Itoa(seconds(after)))
-	p := page{Title: "busy.title", Path: pageOf(r.URL.Path), Retry: retryOf(r, after)}
-	if err := u.render(w, langOf(r), http.StatusServiceUnavailable, "busy", p); err != nil {
+	again := retryOf(r)
+	again.Seconds, again.Wait = strconv.Itoa(seconds(after)), u.voices[l].duration(after)
+	p := page{Title: "busy.title", Path: pageOf(r.URL.Path), Retry: again}
+	if err := u.render(w, l, http.StatusServiceUnavailable, "busy", p); err != nil {
 		u.log.ErrorContext(r.Context(), "page failed", slog.Any("error", err))
 	}
 }
@@ -88,8 +88,8 @@ func langOf(r *http.Request) lang {
 }
 
 // retryOf keeps what was typed in the page itself, as Redis may be what is down.
-func retryOf(r *http.Request, after time.Duration) *retry {
-	again := &retry{Path: withLang(r.URL.Path, r), Post: r.Method == http.MethodPost, After: after}
+func retryOf(r *http.Request) *retry {
+	again := &retry{Path: withLang(r.URL.Path, r), Post: r.Method == http.MethodPost}
 	for _, name := range []string{fieldLang, fieldJourney, fieldEmail, fieldCode, fieldFirstname, fieldLastname} {
 		if r.PostForm.Has(name) {
 			again.Fields = append(again.Fields, keyValue{name, r.PostForm.Get(name)})

@@ -108,11 +108,15 @@ func (f *fakeGateways) admit(next http.Handler) http.Handler {
 }
 
 // hold stops the next code on its way, held waits for it, release lets it go.
-func (f *fakeGateways) hold() {
+func (f *fakeGateways) hold() { f.holdNext(restapi.PathAuthen) }
+
+// holdNext stops the next request for a path.
+func (f *fakeGateways) holdNext(path string) *gate {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.gate = &gate{path: restapi.PathAuthen, arrived: make(chan struct{}), open: make(chan struct{})}
+	f.gate = &gate{path: path, arrived: make(chan struct{}), open: make(chan struct{})}
 	f.waiting = f.gate
+	return f.gate
 }
 
 func (f *fakeGateways) held() { <-f.waiting.arrived }

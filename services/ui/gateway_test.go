@@ -77,7 +77,7 @@ func TestRepeats(t *testing.T) {
 			if got := p.Header.Get("Retry-After"); got != want {
 				t.Errorf("Retry-After is %q, want %q", got, want)
 			}
-			p.says(t, "What you typed is kept", "in about "+want+" s")
+			p.says(t, "What you typed is kept", `in about <span data-countdown="`+want+`">`+want+" seconds</span>")
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -73,6 +74,7 @@ func (u *UI) funcs(v *voice) template.FuncMap {
 		"t":         v.messages.text,
 		"fault":     v.faultText,
 		"countdown": v.countdown,
+		"counting":  v.counting,
 		"asset":     u.assets.url,
 		"stepName":  func(s step) string { return v.messages.text("step." + strconv.Itoa(int(s)+1)) },
 		"lang":      func() lang { return v.lang },
@@ -100,9 +102,14 @@ func (v *voice) faultText(f fault, j journey) string {
 // Without the script it says how long it was when the page was made.
 func (v *voice) countdown(key string, until time.Time) template.HTML {
 	left := time.Until(until)
-	span := fmt.Sprintf(`<span data-countdown="%d">%s</span>`, seconds(left), template.HTMLEscapeString(v.duration(left)))
+	return v.counting(key, strconv.Itoa(seconds(left)), v.duration(left))
+}
+
+// counting is countdown for a time in seconds that is also given as people say it.
+func (v *voice) counting(key, seconds, wait string) template.HTML {
+	span := fmt.Sprintf(`<span data-countdown="%s">%s</span>`, template.HTMLEscapeString(seconds), template.HTMLEscapeString(wait))
 	text := template.HTMLEscapeString(v.messages.text(key))
-	//nolint:gosec // G203: the message is escaped, and the span is made of a number and an escaped text
+	//nolint:gosec // G203: the message is escaped, and the span is made of two escaped texts
 	return template.HTML(catalogue{key: text}.text(key, "wait", span))
 }
 
@@ -137,11 +144,15 @@ func (u *UI) render(w http.ResponseWriter, l lang, status int, name string, p pa
 	if err != nil {
 		return err
 	}
+	writePage(w, l, status, string(body))
+	return nil
+}
+
+func writePage(w http.ResponseWriter, l lang, status int, body string) {
 	h := w.Header()
 	h.Set("Content-Type", typeHTML)
 	h.Set("Content-Language", string(l))
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	w.Write(body) //nolint:errcheck,gosec // the client has gone: nobody is left to be told
-	return nil
+	io.WriteString(w, body) //nolint:errcheck,gosec // the client has gone: nobody is left to be told
 }

@@ -29,11 +29,11 @@ type route struct {
 
 func (u *UI) routes() []route {
 	return []route{
-		{path: pathFront, get: u.serveFront, post: u.form(u.ask)},
+		{path: pathFront, get: u.serveFront, post: u.begins(u.ask)},
 		{path: pathStart, get: u.page(u.showStart)},
-		{path: pathCode, get: u.page(u.showCode), post: u.form(u.prove)},
-		{path: pathResend, post: u.form(u.resend)},
-		{path: pathNames, get: u.page(u.showNames), post: u.form(u.register)},
+		{path: pathCode, get: u.page(u.showCode), post: u.goesOn(u.prove)},
+		{path: pathResend, post: u.goesOn(u.resend)},
+		{path: pathNames, get: u.page(u.showNames), post: u.goesOn(u.register)},
 		{path: pathDone, get: u.page(u.showDone)},
 		{path: pathProgress, get: u.page(u.showProgress)},
 		{path: pathLeave, post: u.form(u.leave)},

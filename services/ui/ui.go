@@ -15,6 +15,10 @@
 // JavaScript; the little there is counts down, follows the progress and keeps a
 // form from being sent twice.
 //
+// When more people come than can be served, those who have not begun are asked at
+// once to come later, before their session is read or a gateway is called; see
+// package admission. Whoever has begun goes on.
+//
 // Not promised: that a session outlives Redis, or that what was typed is kept
 // while Redis cannot be reached; the page then carries it in a form of its own.
 package ui
@@ -27,6 +31,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"matriq/pkg/admission"
 	"matriq/pkg/service"
 	"matriq/pkg/service/httpd"
 )
@@ -44,6 +49,8 @@ type UI struct {
 	assets   assets
 	voices   map[lang]*voice
 	front    front
+	gate     *admission.Gate
+	busy     map[lang]busyPage
 	measure  httpd.Middleware
 	csrf     *http.CrossOriginProtection
 }
@@ -60,6 +67,7 @@ func New(client redis.UniversalClient, gateways *Gateways, cfg Config, env servi
 		hosts: newHosts(cfg), traced: env.Traced(),
 		redis: client, sessions: newSessions(store, cfg), gateways: gateways,
 		measure: httpd.Measure(env.Name, env.Metrics),
+		gate:    admission.New(admission.Options{Config: cfg.Admission, Service: env.Name, Metrics: env.Metrics}),
 	}
 	if u.assets, err = readAssets(); err != nil {
 		return nil, err
@@ -68,6 +76,9 @@ func New(client redis.UniversalClient, gateways *Gateways, cfg Config, env servi
 		return nil, err
 	}
 	if u.front, err = u.newFront(); err != nil {
+		return nil, err
+	}
+	if u.busy, err = u.newBusyPages(); err != nil {
 		return nil, err
 	}
 	if u.csrf, err = u.newCSRF(); err != nil {

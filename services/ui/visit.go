@@ -30,19 +30,25 @@ func (u *UI) page(h func(*visit) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { u.handle(w, r, h) }
 }
 
-// form takes a form and parses it.
+// form takes a form.
 func (u *UI) form(h func(*visit) error) http.HandlerFunc {
+	return u.parsed(func(w http.ResponseWriter, r *http.Request) { u.handle(w, r, h) })
+}
+
+// parsed parses the form that next takes.
+func (u *UI) parsed(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if p := parseForm(w, r); p != nil {
 			u.tell(w, r, *p)
 			return
 		}
-		u.handle(w, r, h)
+		next(w, r)
 	}
 }
 
-// handle is the only place where an error becomes a page.
-func (u *UI) handle(w http.ResponseWriter, r *http.Request, h func(*visit) error) {
+// handle is the only place where an error becomes a page. It is false for those
+// that ask for patience.
+func (u *UI) handle(w http.ResponseWriter, r *http.Request, h func(*visit) error) bool {
 	w.Header().Set("Cache-Control", "no-store")
 	v, err := u.newVisit(w, r)
 	if err == nil {
@@ -51,6 +57,7 @@ func (u *UI) handle(w http.ResponseWriter, r *http.Request, h func(*visit) error
 	if err != nil {
 		u.fail(w, r, err)
 	}
+	return err == nil
 }
 
 func parseForm(w http.ResponseWriter, r *http.Request) *problem {
