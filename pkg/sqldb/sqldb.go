@@ -52,6 +52,7 @@ type DB struct {
 type Tx struct {
 	*sql.Tx
 	Dialect
+	committed []func()
 }
 
 // Open returns a pool for dsn without connecting. "sqlite:PATH" is an SQLite

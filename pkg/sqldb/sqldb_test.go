@@ -253,6 +253,30 @@ func TestInTx_RollsBack(t *testing.T) {
 	})
 }
 
+// What is to follow a commit follows it, once, and no rollback.
+func TestTx_OnCommit(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, dsn string) {
+		db := migrated(t, dsn)
+		var followed []int64
+		for _, want := range []error{nil, errors.New("broken")} {
+			err := sqldb.InTx(t.Context(), db, func(tx *sqldb.Tx) error {
+				tx.OnCommit(func() { followed = append(followed, number(t, db, `SELECT SUM(n) FROM things`)) })
+				if _, err := tx.ExecContext(t.Context(), `UPDATE things SET n = 7 WHERE id = 1`); err != nil {
+					return err
+				}
+				return want
+			})
+			if !errors.Is(err, want) {
+				t.Errorf("err = %v, want %v", err, want)
+			}
+		}
+		if got := fmt.Sprint(followed); got != "[7]" {
+			t.Errorf("what followed saw %s, want the 7 of the commit and nothing more", got)
+		}
+	})
+}
+
 // Transactions that lock two rows in opposite orders deadlock on MariaDB. None
 // may fail, and none may be lost or doubled.
 func TestInTx_RepeatsTheVictimOfADeadlock(t *testing.T) {

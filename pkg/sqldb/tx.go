@@ -38,14 +38,22 @@ func inTx(ctx context.Context, db *DB, fn func(tx *Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // also after a panic; no-op after a commit
-	if err := fn(&Tx{Tx: tx, Dialect: db.Dialect}); err != nil {
+	t := &Tx{Tx: tx, Dialect: db.Dialect}
+	if err := fn(t); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	for _, then := range t.committed {
+		then()
+	}
 	return nil
 }
+
+// OnCommit has then run once [InTx] has committed, and not at all when it is not
+// known to have.
+func (tx *Tx) OnCommit(then func()) { tx.committed = append(tx.committed, then) }
 
 // pause reports whether d has passed; false when ctx ended before.
 func pause(ctx context.Context, d time.Duration) bool {

@@ -1,0 +1,134 @@
+package sqldb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"matriq/pkg/sqldb"
+)
+
+// table notes the groups that are written, and takes a moment for each.
+type table struct {
+	groups []string
+	at     []time.Time
+	letGo  chan struct{}
+	bad    int // cannot be written
+}
+
+var errBad = errors.New("bad")
+
+func (t *table) write(_ context.Context, rows []int) error {
+	t.at = append(t.at, time.Now())
+	<-t.letGo
+	rows = slices.Sorted(slices.Values(rows))
+	t.groups = append(t.groups, fmt.Sprint(rows))
+	if slices.Contains(rows, t.bad) {
+		return errBad
+	}
+	return nil
+}
+
+// write writes rows at once and returns what each was told.
+func write(t *testing.T, g *sqldb.Group[int], rows ...int) map[int]chan error {
+	t.Helper()
+	told := map[int]chan error{}
+	for _, row := range rows {
+		answer := make(chan error, 1)
+		told[row] = answer
+		go func() { answer <- g.Write(t.Context(), row) }()
+	}
+	synctest.Wait()
+	return told
+}
+
+// What comes during a transaction shares the next one.
+func TestGroup_Shares(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		table := &table{letGo: make(chan struct{})}
+		g := sqldb.NewGroup(0, table.write)
+		first := write(t, g, 1)
+		others := write(t, g, 2, 3, 4)
+		close(table.letGo)
+		for _, told := range []map[int]chan error{first, others} {
+			for row, c := range told {
+				if err := <-c; err != nil {
+					t.Errorf("%d: %v", row, err)
+				}
+			}
+		}
+		if got := fmt.Sprint(table.groups); got != "[[1] [2 3 4]]" {
+			t.Errorf("the groups are %s, want 1 alone and then the others together", got)
+		}
+	})
+}
+
+// Who comes alone waits for nobody; the next group begins at its pace.
+func TestGroup_Pace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const pace = 20 * time.Millisecond
+		table := &table{letGo: make(chan struct{})}
+		close(table.letGo)
+		g := sqldb.NewGroup(pace, table.write)
+		begun := time.Now()
+		for _, rows := range [][]int{{1}, {2, 3}} {
+			for row, c := range write(t, g, rows...) {
+				if err := <-c; err != nil {
+					t.Errorf("%d: %v", row, err)
+				}
+			}
+		}
+		<-time.After(pace) // after which nobody looks for more
+		synctest.Wait()
+		if got := fmt.Sprint(table.groups); got != "[[1] [2 3]]" {
+			t.Errorf("the groups are %s, want 1 alone and then the others together", got)
+		}
+		for i, want := range []time.Duration{0, pace} {
+			if got := table.at[i].Sub(begun); got != want {
+				t.Errorf("group %d began after %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
+// What is wrong with one fails that one alone.
+func TestGroup_OneFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		table := &table{letGo: make(chan struct{}), bad: 3}
+		g := sqldb.NewGroup(0, table.write)
+		write(t, g, 1)
+		told := write(t, g, 2, 3, 4)
+		close(table.letGo)
+		for row, c := range told {
+			if err := <-c; (err != nil) != (row == 3) {
+				t.Errorf("%d: %v", row, err)
+			}
+		}
+	})
+}
+
+// Whoever goes holds up nobody, and is told so.
+func TestGroup_ContextEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		table := &table{letGo: make(chan struct{})}
+		g := sqldb.NewGroup(0, table.write)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := g.Write(ctx, 1); !errors.Is(err, context.Canceled) {
+			t.Errorf("err = %v, want canceled", err)
+		}
+		told := write(t, g, 2)
+		close(table.letGo)
+		if err := <-told[2]; err != nil {
+			t.Errorf("2: %v", err)
+		}
+	})
+}
