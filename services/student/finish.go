@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"matriq/pkg/api/emailapi"
@@ -20,86 +19,13 @@ type finished struct {
 	at     time.Time
 }
 
-// finisher writes what is finished in groups: whatever comes while a transaction
-// is under way shares the next one. A registration ends in three such notes, and a
-// commit costs the database the same for one as for fifty.
-type finisher struct {
-	write func(context.Context, []finished) error
-
-	mu      sync.Mutex
-	waiting []noting
-	running bool
-}
-
-// noting is one who waits for the commit.
-type noting struct {
-	finished
-	done chan error
-}
-
-const (
-	// maxGroup bounds a transaction.
-	maxGroup = 100
-	// groupTimeout bounds it in time: it outlives the first of those it is for.
-	groupTimeout = 10 * time.Second
-)
-
-// finish returns when one is committed, or why it is not. When ctx ends first it
-// may be committed yet: to note it again changes nothing.
-func (f *finisher) finish(ctx context.Context, one finished) error {
-	n := noting{one, make(chan error, 1)}
-	f.mu.Lock()
-	f.waiting = append(f.waiting, n)
-	if !f.running {
-		f.running = true
-		go f.run(context.WithoutCancel(ctx))
-	}
-	f.mu.Unlock()
-	select {
-	case err := <-n.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// run writes groups until nobody waits.
-func (f *finisher) run(ctx context.Context) {
-	for {
-		f.mu.Lock()
-		group := f.waiting[:min(len(f.waiting), maxGroup)]
-		f.waiting = f.waiting[len(group):]
-		f.running = len(group) > 0
-		f.mu.Unlock()
-		if len(group) == 0 {
-			return
-		}
-		f.writeGroup(ctx, group)
-	}
-}
-
-// writeGroup writes all at once and, when that fails, each by itself: what is
-// wrong with one is no matter of the others.
-func (f *finisher) writeGroup(ctx context.Context, group []noting) {
-	ctx, cancel := context.WithTimeout(ctx, groupTimeout)
-	defer cancel()
-	all := make([]finished, len(group))
-	for i, n := range group {
-		all[i] = n.finished
-	}
-	err := f.write(ctx, all)
-	for i, n := range group {
-		if err != nil && len(group) > 1 {
-			n.done <- f.write(ctx, all[i:i+1])
-			continue
-		}
-		n.done <- err
-	}
-}
+// finishPace is how often what is finished is written, if anything is: a
+// registration ends in three such notes, and nobody waits for them.
+const finishPace = 20 * time.Millisecond
 
 // Finish implements [Store].
 func (s *SQLStore) Finish(ctx context.Context, id int64, target string, at time.Time) error {
-	return s.done.finish(ctx, finished{id, target, at})
+	return s.done.Write(ctx, finished{id, target, at})
 }
 
 // finishAll notes what is finished in one transaction.

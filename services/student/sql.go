@@ -22,7 +22,7 @@ type SQLStore struct {
 	box  *outbox.Outbox
 	log  *slog.Logger
 	keep Keep
-	done finisher
+	done *sqldb.Group[finished]
 }
 
 // Keep are the settings of what the store keeps, and for how long.
@@ -37,7 +37,7 @@ type Keep struct {
 // NewSQLStore returns the store in db, whose casts go through box.
 func NewSQLStore(db *sqldb.DB, box *outbox.Outbox, keep Keep, log *slog.Logger) *SQLStore {
 	s := &SQLStore{db: db, box: box, keep: keep, log: log}
-	s.done.write = s.finishAll
+	s.done = sqldb.NewGroup(finishPace, s.finishAll)
 	return s
 }
 

@@ -46,9 +46,9 @@ type Service struct {
 
 // Relay sends the casts that a [Store] wrote. [*outbox.Outbox] is one.
 type Relay interface {
-	// Wake makes the relay look at once. It never blocks.
+	// Wake has those sent that were written here. It never blocks.
 	Wake()
-	// Relay sends open casts until ctx ends.
+	// Relay sends them, and whatever is overdue, until ctx ends.
 	Relay(ctx context.Context, to rpc.Caster) error
 }
 
@@ -112,8 +112,13 @@ func (s *Service) Serve(ctx context.Context, conn *rpc.Conn) error {
 	}
 	s.serving.Store(true)
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return conn.Serve(running, s.Routes()...) })
-	group.Go(func() error { return s.relay.Relay(running, conn) })
+	// What the last registrations make necessary is sent yet.
+	relaying, stop := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		defer stop()
+		return conn.Serve(running, s.Routes()...)
+	})
+	group.Go(func() error { return s.relay.Relay(relaying, conn) })
 	group.Go(func() error { return s.store.Sweep(running) })
 	return group.Wait()
 }

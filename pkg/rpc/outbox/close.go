@@ -35,6 +35,7 @@ func (b *Outbox) Close(ctx context.Context, tx *sqldb.Tx, casts ...Done) error {
 	if _, err := tx.ExecContext(ctx, sqldb.WithIDs(query, len(open)), args...); err != nil {
 		return fmt.Errorf("close casts: %w", err)
 	}
+	tx.OnCommit(func() { b.notes.drop(open) })
 	for _, c := range open {
 		b.metrics.done.WithLabelValues(c.target).Observe(max(0, c.At.Sub(c.created).Seconds()))
 	}

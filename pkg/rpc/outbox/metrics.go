@@ -59,7 +59,7 @@ func (b *Outbox) measure(ctx context.Context) {
 		if err := b.measureOnce(ctx); err != nil && ctx.Err() == nil {
 			b.o.Log.WarnContext(ctx, "outbox not measured", slog.Any("error", err))
 		}
-		b.sleep(ctx, measureEvery, nil)
+		b.sleep(ctx, measureEvery)
 	}
 }
 

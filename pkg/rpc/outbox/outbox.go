@@ -2,17 +2,19 @@
 // a message happen once.
 //
 // The sender writes its casts with [Outbox.Enqueue] in the transaction that
-// makes them necessary. A relay in every replica ([Outbox.Relay]) sends the
-// open rows, and sends them again, ever more seldom, until an event of the
-// receiver closes them ([Outbox.Close]). So neither a crash after the commit
-// nor a broker that lost its disk loses a cast.
+// makes them necessary. After the commit its own process sends them, from memory
+// and without a look at the database: they are left to it for a while. A relay in
+// every replica ([Outbox.Relay]) sends the open rows that are overdue, and sends
+// them again, ever more seldom, until an event of the receiver closes them
+// ([Outbox.Close]). So neither a crash after the commit nor a broker that lost its
+// disk loses a cast.
 //
 // The receiver runs its effect under [Once]: the message's key and the effect
 // are one transaction, and a repeat gets the result of the first time.
 //
 // [Sweep] deletes what is long done.
 //
-// Not promised: order, and that a cast is sent once. A relay that dies between
+// Not promised: order, and that a cast is sent once. A process that dies between
 // the broker's confirm and its own note of it makes another one send again; and
 // a key that was swept is new again, so an effect that must never repeat needs
 // a unique index of its own.
@@ -26,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +59,12 @@ type Options struct {
 	ResendMax time.Duration
 	// Retry is the wait after the broker did not store a cast. Zero: 2 s.
 	Retry time.Duration
-	// Poll is how long the relay sleeps when nothing wakes it. Zero: 1 s.
+	// Own is for how long a cast is left to the process that enqueued it; after a
+	// crash a relay takes over then. It must be longer than SendTimeout and Poll.
+	// Zero: 10 s.
+	Own time.Duration
+	// Poll is how often the relay looks for overdue casts and notes what was sent.
+	// Zero: 1 s.
 	Poll time.Duration
 	// SendTimeout bounds one attempt to hand a cast to the broker; a stop waits
 	// for it. Zero: 5 s.
@@ -65,7 +73,8 @@ type Options struct {
 	// them; after a crash another one takes over then. It must be longer than
 	// SendTimeout. Zero: 30 s.
 	Lease time.Duration
-	// Window is how many casts are on their way to the broker at once. Zero: 256.
+	// Window is how many of a process's own casts, and of those that its relay
+	// claimed, are on their way to the broker at once. Zero: 256.
 	Window int
 }
 
@@ -75,6 +84,7 @@ func (o Options) withDefaults() Options {
 	o.Retry = cmp.Or(o.Retry, 2*time.Second)
 	o.Poll = cmp.Or(o.Poll, time.Second)
 	o.SendTimeout = cmp.Or(o.SendTimeout, 5*time.Second)
+	o.Own = max(cmp.Or(o.Own, 10*time.Second), o.SendTimeout)
 	o.Lease = max(cmp.Or(o.Lease, 30*time.Second), 2*o.SendTimeout)
 	o.Window = cmp.Or(o.Window, 256)
 	return o
@@ -85,12 +95,13 @@ type Outbox struct {
 	db      *sqldb.DB
 	o       Options
 	metrics *metrics
-	wake    chan struct{}
+	own     own
+	notes   notes
 }
 
 // New returns the outbox in db, whose tables [Migrate] makes.
 func New(db *sqldb.DB, o Options) *Outbox {
-	return &Outbox{db: db, o: o.withDefaults(), metrics: newMetrics(o.Metrics), wake: make(chan struct{}, 1)}
+	return &Outbox{db: db, o: o.withDefaults(), metrics: newMetrics(o.Metrics), own: own{wake: make(chan struct{}, 1)}}
 }
 
 // Key returns the idempotency key under which a cast to target goes out for
@@ -115,23 +126,26 @@ func (b *Outbox) Enqueue(ctx context.Context, tx *sqldb.Tx, subject string, cast
 		return nil
 	}
 	var args []any
-	for _, m := range casts {
-		row, err := rowArgs(subject, m)
+	casts = slices.Clone(casts)
+	for i := range casts {
+		casts[i].Key = Key(subject, casts[i].Target)
+		row, err := rowArgs(casts[i])
 		if err != nil {
 			return err
 		}
-		args = append(args, row...)
+		args = append(args, append(row, b.o.Own.Milliseconds())...)
 	}
 	query := strings.ReplaceAll(insertCasts, "$ROWS", strings.TrimSuffix(strings.Repeat(insertCastsRow, len(casts)), ","))
 	if _, err := tx.ExecContext(ctx, tx.SQL(query), args...); err != nil {
 		return fmt.Errorf("enqueue casts: %w", err)
 	}
+	tx.OnCommit(func() { b.own.add(casts) })
 	return nil
 }
 
 const (
 	insertCasts    = `INSERT INTO outbox (cast_key, target, body, travels, deadline_at, created_at, next_at) VALUES $ROWS`
-	insertCastsRow = `(?, ?, ?, ?, ?, $NOW, $NOW),`
+	insertCastsRow = `(?, ?, ?, ?, ?, $NOW, $NOW + ?),`
 )
 
 // travels is what a stored cast carries besides its arguments.
@@ -142,7 +156,7 @@ type travels struct {
 
 var errNotCast = errors.New("only casts can be enqueued: nothing would close a call or an event")
 
-func rowArgs(subject string, m rpc.Message) ([]any, error) {
+func rowArgs(m rpc.Message) ([]any, error) {
 	if m.Kind != rpc.KindCast {
 		return nil, errNotCast
 	}
@@ -154,13 +168,5 @@ func rowArgs(subject string, m rpc.Message) ([]any, error) {
 	if !m.Deadline.IsZero() {
 		deadline = new(m.Deadline.UnixMilli())
 	}
-	return []any{Key(subject, m.Target), m.Target, m.Body, string(headers), deadline}, nil
-}
-
-// Wake makes the relay look at once. It never blocks.
-func (b *Outbox) Wake() {
-	select {
-	case b.wake <- struct{}{}:
-	default: // it will look anyway
-	}
+	return []any{m.Key, m.Target, m.Body, string(headers), deadline}, nil
 }

@@ -133,6 +133,15 @@ func enqueue(t *testing.T, db *sqldb.DB, box *outbox.Outbox, subject string, cas
 	}
 }
 
+// leave enqueues casts as a process does that dies before it sends them, long ago.
+func leave(t *testing.T, db *sqldb.DB, subject string, casts ...rpc.Message) {
+	t.Helper()
+	enqueue(t, db, outbox.New(db, patient()), subject, casts...)
+	if _, err := db.ExecContext(t.Context(), `UPDATE outbox SET next_at = 1 WHERE cast_key LIKE ?`, subject+"/%"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func message(t *testing.T, cast rpc.Cast[greetArgs], name string) rpc.Message {
 	t.Helper()
 	ctx := rpc.WithMeta(t.Context(), rpc.Meta{Language: "th", RequestID: "r-1", ClientIP: "192.0.2.1"})
@@ -262,7 +271,7 @@ func TestRelay_TwoReplicasShareTheRows(t *testing.T) {
 		o.Window = 32
 		box, bus := outbox.New(one, o), newBroker()
 		for i := range subjects {
-			enqueue(t, one, box, fmt.Sprintf("person/%d", i), message(t, greet, "x"), message(t, wave, "x"))
+			leave(t, one, fmt.Sprintf("person/%d", i), message(t, greet, "x"), message(t, wave, "x"))
 		}
 		relay(t, box, bus)
 		relay(t, outbox.New(two, o), bus)
@@ -283,7 +292,7 @@ func TestRelay_LeavesAloneWhatAnotherSends(t *testing.T) {
 		db := migrated(t, dsn)
 		box := outbox.New(db, patient())
 		for i := range held {
-			enqueue(t, db, box, fmt.Sprintf("held/%d", i), message(t, greet, "x"))
+			leave(t, db, fmt.Sprintf("held/%d", i), message(t, greet, "x"))
 		}
 		arrived, answer := make(chan struct{}, held), make(chan struct{})
 		stop := relay(t, box, casterFunc(func(context.Context, rpc.Message) error {
@@ -297,7 +306,7 @@ func TestRelay_LeavesAloneWhatAnotherSends(t *testing.T) {
 		bus := newBroker()
 		relay(t, outbox.New(sqldbtest.Open(t, dsn), patient()), bus)
 		for i := range 3 { // three passes of the other relay
-			enqueue(t, db, box, fmt.Sprintf("free/%d", i), message(t, greet, "x"))
+			leave(t, db, fmt.Sprintf("free/%d", i), message(t, greet, "x"))
 			until(t, "a cast of the other relay", func() bool { return bus.times(fmt.Sprintf("free/%d/greeter.greet", i)) == 1 })
 		}
 		if keys, _ := bus.count(); keys != 3 {
@@ -398,7 +407,7 @@ func TestRelay_TakesOverFromTheDead(t *testing.T) {
 		o := patient()
 		o.SendTimeout, o.Lease = 10*time.Millisecond, 300*time.Millisecond
 		box := outbox.New(db, o)
-		enqueue(t, db, box, "person/1", message(t, greet, "x"))
+		leave(t, db, "person/1", message(t, greet, "x"))
 		// The first replica claims the row and then cannot write any more.
 		doomed := sqldbtest.Open(t, dsn)
 		dying := newBroker()
@@ -541,4 +550,76 @@ func done(t *testing.T, reg *prometheus.Registry) (n uint64, seconds float64) {
 		}
 	}
 	return n, seconds
+}
+
+// What a process sends itself is left to it, and needs no note in the database
+// when it is closed soon.
+func TestOwn_NeedsNoClaim(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, dsn string) {
+		db := migrated(t, dsn)
+		o := patient()
+		o.Poll, o.Own = time.Hour, time.Minute // nothing is noted before the relay ends
+		box, bus := outbox.New(db, o), newBroker()
+		stop := relay(t, box, bus)
+		other := newBroker()
+		relay(t, outbox.New(sqldbtest.Open(t, dsn), patient()), other)
+		enqueue(t, db, box, "person/1", message(t, greet, "x"), message(t, wave, "x"))
+		left := number(t, db, `SELECT COUNT(*) FROM outbox WHERE sends = 0 AND next_at = created_at + 60000`)
+		box.Wake()
+		until(t, "the casts", func() bool { keys, _ := bus.count(); return keys == 2 })
+		if now := number(t, db, `SELECT COUNT(*) FROM outbox WHERE sends = 0 AND next_at = created_at + 60000`); left != 2 || now != 2 {
+			t.Errorf("%d rows were left to their own process, %d after they were sent; want 2 and 2", left, now)
+		}
+		closeKey(t, db, box, "person/1/greeter.greet")
+		stop()
+		if n := number(t, db, `SELECT COUNT(*) FROM outbox WHERE sends = 1 AND next_at IS NOT NULL`); n != 1 {
+			t.Errorf("%d open rows have the note of their send, want the one that is open", n)
+		}
+		if n := number(t, db, `SELECT COUNT(*) FROM outbox WHERE sends = 0 AND next_at IS NULL`); n != 1 {
+			t.Errorf("%d rows were closed without a note, want the other one", n)
+		}
+		if keys, _ := other.count(); keys != 0 {
+			t.Errorf("another replica sent %d casts", keys)
+		}
+	})
+}
+
+// What a process committed and did not send, as it died or had no room, others
+// send when its time is over.
+func TestOwn_TakesOverFromTheDead(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, dsn string) {
+		db := migrated(t, dsn)
+		o := patient()
+		o.SendTimeout, o.Own = 10*time.Millisecond, 100*time.Millisecond
+		enqueue(t, db, outbox.New(db, o), "person/1", message(t, greet, "x"))
+		bus := newBroker()
+		relay(t, outbox.New(sqldbtest.Open(t, dsn), patient()), bus)
+		until(t, "the cast", func() bool { return bus.times("person/1/greeter.greet") == 1 })
+	})
+}
+
+// A process that stops gives away at once what it has not begun to send.
+func TestOwn_GivenAwayAtTheStop(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, dsn string) {
+		db := migrated(t, dsn)
+		o := patient()
+		o.Own = time.Hour
+		box := outbox.New(db, o)
+		enqueue(t, db, box, "person/1", message(t, greet, "x"), message(t, wave, "x"))
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		dead := newBroker()
+		if err := box.Relay(stopped, dead); err != nil {
+			t.Fatal(err)
+		}
+		bus := newBroker()
+		relay(t, outbox.New(sqldbtest.Open(t, dsn), patient()), bus)
+		until(t, "what was given away", func() bool { keys, _ := bus.count(); return keys == 2 })
+		if dead.attempts() != 0 {
+			t.Error("the stopped process sent one")
+		}
+	})
 }

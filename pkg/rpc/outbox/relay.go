@@ -13,52 +13,64 @@ import (
 // Longest rest of a relay that meets nothing but failures.
 const maxRest = 5 * time.Second
 
-// Relay sends open casts until ctx ends; the casts that are then on their way
-// are seen through. Every replica runs one: they share the rows.
+// Relay sends casts until ctx ends: those that this process enqueued, when it is
+// woken, and open rows that are overdue. The casts that are then on their way are
+// seen through, and those that have not begun are left to other replicas at once.
+// Every replica runs one: they share the rows.
 //
 // Nothing is locked while it waits for the broker. A broker or a database that
 // is down is met with ever longer rests, up to 5 s; casts whose service alone is
 // missing hold up no others.
 func (b *Outbox) Relay(ctx context.Context, to rpc.Caster) error {
-	var gauges sync.WaitGroup
-	gauges.Go(func() { b.measure(ctx) })
-	defer gauges.Wait()
+	var running sync.WaitGroup
+	running.Go(func() { b.measure(ctx) })
+	running.Go(func() { b.sendOwn(ctx, to) })
+	b.sendOverdue(ctx, to)
+	running.Wait()
+	b.noteLast(ctx)
+	return nil
+}
 
+// sendOverdue looks for rows that are due until ctx ends.
+func (b *Outbox) sendOverdue(ctx context.Context, to rpc.Caster) {
 	rest := time.Duration(0)
 	for ctx.Err() == nil {
+		b.Wake() // for what was committed and nobody woke it
 		full, ok := b.pass(ctx, to)
 		switch {
 		case !ok:
 			rest = min(max(2*rest, 100*time.Millisecond), maxRest)
-			b.sleep(ctx, rest, nil)
+			b.sleep(ctx, rest)
 		case full:
 			rest = 0
 		default:
 			rest = 0
-			b.sleep(ctx, b.o.Poll, b.wake)
+			b.sleep(ctx, b.o.Poll)
 		}
 	}
-	return nil
 }
 
-// sleep returns when d has passed, ctx ended or wake was called.
-func (b *Outbox) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+// sleep returns when d has passed or ctx ended.
+func (b *Outbox) sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-wake:
 	case <-timer.C:
 	}
 }
 
-// pass sends one window of casts. full tells that there may be more at once; ok
+// pass notes what was sent and sends one window of overdue casts. full tells that there may be more at once; ok
 // is false when the database failed or the broker took nothing.
 func (b *Outbox) pass(ctx context.Context, to rpc.Caster) (full, ok bool) {
 	// A stop does not end what has begun: rows claimed and not sent would wait
 	// for the end of their lease.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.o.SendTimeout)
 	defer cancel()
+	if err := b.note(ctx, b.o.Retry); err != nil {
+		b.o.Log.WarnContext(ctx, "sent casts not noted yet", slog.Any("error", err))
+		return false, false
+	}
 	rows, err := b.claim(ctx)
 	if err != nil {
 		b.o.Log.WarnContext(ctx, "outbox cannot be read", slog.Any("error", err))
