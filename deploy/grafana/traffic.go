@@ -18,7 +18,7 @@ func traffic() dashboard {
 		row{"Behind it", 8, []panel{
 			graph("Requests, a second", "Answers, by service.", requests,
 				query{"{{job}}", `sum by (job) (rate(matriq_http_requests_total{job=~"$job"}[$__rate_interval]))`}),
-			graph("By status", "Answers, by status. 429 are limits, 503 is something that we cannot reach.", requests,
+			graph("By status", "Answers, by status. 429 are limits, 503 is something that we cannot reach, or too many people.", requests,
 				query{"{{status}}", `sum by (status) (rate(matriq_http_requests_total{job=~"$job"}[$__rate_interval]))`}),
 			graph("Answers take", "Half of the answers, 19 of 20, and 99 of 100 are faster than this.", seconds,
 				query{"half", `histogram_quantile(0.5, sum by (le) (rate(matriq_http_request_duration_seconds_bucket{job=~"$job"}[$__rate_interval])))`},
@@ -26,6 +26,13 @@ func traffic() dashboard {
 				query{"99 of 100", `histogram_quantile(0.99, sum by (le) (rate(matriq_http_request_duration_seconds_bucket{job=~"$job"}[$__rate_interval])))`}),
 			graph("Being answered", "Requests under way. It grows when something behind is slow.", number,
 				query{"{{job}}", `sum by (job) (matriq_http_requests_in_flight{job=~"$job"})`}),
+		}},
+		row{"The gate before the first step", 8, []panel{
+			graph("Turned away, a second", "People and clients who were asked to come later because more came than can be served. They got 503 and a time.", requests,
+				query{"{{job}}", `sum by (job) (rate(matriq_admission_refused_total{job=~"$job"}[$__rate_interval]))`}),
+			graph("Steps under way", "Steps under way in all replicas, and how many may be before first steps are turned away.", number,
+				query{"{{job}}", `sum by (job) (matriq_admission_under_way{job=~"$job"})`},
+				query{"{{job}} limit", `sum by (job) (matriq_admission_limit{job=~"$job"})`}),
 		}},
 		row{"By route", 9, []panel{
 			graph("Requests, a second", "Answers, by route.", requests,
