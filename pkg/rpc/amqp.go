@@ -67,7 +67,7 @@ import (
 // window, so the put never waits (the library drops a notification that waits
 // for 5 s). The settler waits for the confirm of its oldest envelope and only
 // then looks through the returns: what the reader did before is there. Returns
-// carry the message id, which is the lane's count of envelopes.
+// carry what [messageID] has.
 //
 // Confirms are taken from amqp091-go's deferred confirmations and not from
 // NotifyPublish: the latter reports a refused envelope as taken when a later

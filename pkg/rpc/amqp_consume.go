@@ -186,18 +186,18 @@ func (c *amqpConsumer) release(ep *amqpEpoch, ch *amqp.Channel) {
 // deliveries of an older epoch are still at work; what cannot wait for one goes
 // back to the queue.
 func (c *amqpConsumer) hand(ep *amqpEpoch, ch *amqp.Channel, d *amqp.Delivery) {
-	s := &settlement{slots: c.slots, ep: ep, ch: ch, tag: d.DeliveryTag}
+	s := newSettlement(ep, ch, c.slots, c.queue, d)
 	select {
 	case c.slots <- struct{}{}:
 	default:
 		select {
 		case c.slots <- struct{}{}:
 		case <-c.stopping:
-			s.told(ch.Nack(d.DeliveryTag, false, true))
+			s.told(ch.Nack(s.tag, false, true))
 			return
 		case <-ep.done:
 			return
 		}
 	}
-	go c.fn(s.delivery(c.queue, d))
+	go c.fn(&s.delivery)
 }

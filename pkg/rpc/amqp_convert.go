@@ -63,6 +63,9 @@ func fromAMQP(d *amqp.Delivery) envelope {
 		headers:         d.Headers,
 		body:            d.Body,
 	}
+	if d.Expiration == "" {
+		return e
+	}
 	if ms, err := strconv.ParseInt(d.Expiration, 10, 64); err == nil {
 		e.expiration = time.Duration(ms) * time.Millisecond
 	}

@@ -87,12 +87,15 @@ func (ep *amqpEpoch) prepareGet(queue string) (err error) {
 func (ep *amqpEpoch) got(queue string, d *amqp.Delivery) *delivery {
 	slot := make(chan struct{}, 1)
 	slot <- struct{}{}
-	s := &settlement{ep: ep, ch: ep.getter.ch, tag: d.DeliveryTag, slots: slot}
-	out := s.delivery(queue, d)
-	out.ack = func() { s.ack(); ep.awaitGetter(s.ch) }
-	out.nack = func() { s.nack(); ep.awaitGetter(s.ch) }
-	return out
+	s := newSettlement(ep, ep.getter.ch, slot, queue, d)
+	s.settler = awaitedSettler{s}
+	return &s.delivery
 }
+
+type awaitedSettler struct{ s *settlement }
+
+func (a awaitedSettler) ack()  { a.s.ack(); a.s.ep.awaitGetter(a.s.ch) }
+func (a awaitedSettler) nack() { a.s.nack(); a.s.ep.awaitGetter(a.s.ch) }
 
 // awaitGetter waits for an answer to a question that changes nothing: the
 // broker does what ch asks for one after the other.

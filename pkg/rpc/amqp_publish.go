@@ -19,7 +19,7 @@ type publishing struct {
 	ctx     context.Context //nolint:containedctx // bounds how long a queued publishing waits while the gate is shut
 	wait    bool
 	done    func(error)
-	id      string    // of a mandatory one, to know it by when it comes back
+	id      messageID // to know it by when it comes back
 	at      time.Time // of the write
 	confirm *amqp.DeferredConfirmation
 }
@@ -180,10 +180,8 @@ func (l *amqpLane) send(p *publishing) {
 	}
 	l.count++
 	p.at = time.Now()
-	if p.mandatory {
-		p.id = strconv.FormatUint(l.count, 10)
-	}
-	confirm, err := l.ch.PublishWithDeferredConfirm(p.exchange, p.key, p.mandatory, false, toAMQP(p.envelope, p.id))
+	p.id = l.idOf(p.envelope)
+	confirm, err := l.ch.PublishWithDeferredConfirm(p.exchange, p.key, p.mandatory, false, toAMQP(p.envelope, p.id.message))
 	if err != nil {
 		l.ep.fail(fmt.Errorf("write: %w", err))
 		<-l.slots
@@ -192,6 +190,19 @@ func (l *amqpLane) send(p *publishing) {
 	}
 	p.confirm = confirm
 	l.written <- p
+}
+
+// messageID is what a returned envelope is known by. A request has a correlation id
+// of its own, and two replies to a request that came twice go the same way. Others
+// get the lane's count of envelopes as their message id.
+type messageID struct{ key, correlation, message string }
+
+func (l *amqpLane) idOf(e *envelope) messageID {
+	id := messageID{key: e.key, correlation: e.correlationID}
+	if e.mandatory && id.correlation == "" {
+		id.message = strconv.FormatUint(l.count, 10)
+	}
+	return id
 }
 
 // parked is a publishing that waits for the gate.
@@ -250,7 +261,7 @@ func (l *amqpLane) hold(p *publishing, gate *amqpGate) parked {
 // settle is the settler. amqp091-go ends every confirmation when the channel
 // closes, so it always gets to the end.
 func (l *amqpLane) settle() {
-	returned := make(map[string]struct{})
+	returned := make(map[messageID]int)
 	for p := range l.written {
 		p.done(l.outcome(p, returned))
 		<-l.slots
@@ -259,7 +270,7 @@ func (l *amqpLane) settle() {
 
 // outcome waits for the broker's word on p. The returns are looked through
 // after the confirm; the comment of amqpTransport says why that is enough.
-func (l *amqpLane) outcome(p *publishing, returned map[string]struct{}) error {
+func (l *amqpLane) outcome(p *publishing, returned map[messageID]int) error {
 	if p.envelope == nil {
 		return nil
 	}
@@ -267,8 +278,10 @@ func (l *amqpLane) outcome(p *publishing, returned map[string]struct{}) error {
 	<-p.confirm.Done()
 	l.owed.Store(nil)
 	l.collectReturns(returned)
-	if _, is := returned[p.id]; is {
-		delete(returned, p.id)
+	if returned[p.id] > 0 {
+		if returned[p.id]--; returned[p.id] == 0 {
+			delete(returned, p.id)
+		}
 		return errUnroutable
 	}
 	switch {
@@ -281,14 +294,14 @@ func (l *amqpLane) outcome(p *publishing, returned map[string]struct{}) error {
 	}
 }
 
-func (l *amqpLane) collectReturns(into map[string]struct{}) {
+func (l *amqpLane) collectReturns(into map[messageID]int) {
 	for {
 		select {
 		case r, ok := <-l.returns:
 			if !ok {
 				return
 			}
-			into[r.MessageId] = struct{}{}
+			into[messageID{key: r.RoutingKey, correlation: r.CorrelationId, message: r.MessageId}]++
 		default:
 			return
 		}

@@ -8,9 +8,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// settlement is what a delivery still owes the broker. It belongs to the channel
-// of its epoch, so it can never settle a delivery of a later one.
+// settlement is a delivery with what it still owes the broker. It belongs to the
+// channel of its epoch, so it can never settle a delivery of a later one.
 type settlement struct {
+	delivery
 	ep    *amqpEpoch
 	ch    *amqp.Channel
 	tag   uint64
@@ -18,15 +19,10 @@ type settlement struct {
 	done  atomic.Bool
 }
 
-func (s *settlement) delivery(queue string, d *amqp.Delivery) *delivery {
-	return &delivery{
-		envelope:    fromAMQP(d),
-		queue:       queue,
-		redelivered: d.Redelivered,
-		count:       deliveryCount(d),
-		ack:         s.ack,
-		nack:        s.nack,
-	}
+func newSettlement(ep *amqpEpoch, ch *amqp.Channel, slots <-chan struct{}, queue string, d *amqp.Delivery) *settlement {
+	s := &settlement{ep: ep, ch: ch, tag: d.DeliveryTag, slots: slots}
+	s.delivery = delivery{envelope: fromAMQP(d), queue: queue, redelivered: d.Redelivered, count: deliveryCount(d), settler: s}
+	return s
 }
 
 func (s *settlement) ack() {

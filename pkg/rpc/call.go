@@ -21,10 +21,11 @@ func (c *Conn) Call(ctx context.Context, m Message) ([]byte, error) {
 	defer cancel()
 	m.Deadline, _ = ctx.Deadline()
 	ctx, end := c.traced(ctx, &m)
-	observe := c.metrics.calling(m.Target)
+	c.metrics.calling(m.Target)
+	start := time.Now()
 
 	result, failure := c.tryCall(ctx, m)
-	observe(failure)
+	c.metrics.called(m.Target, failure, time.Since(start))
 	if failure != nil {
 		end(failure)
 		return nil, failure
@@ -95,20 +96,22 @@ func (c *Conn) callOnce(ctx context.Context, m Message) ([]byte, *Error) {
 	if !ok {
 		return nil, failure(errNotConnected)
 	}
-	defer c.pending.forget(id)
+	target := m.Target
 	c.t.publish(ctx, request(ctx, m, c.origin, id, replyTo), false, func(err error) {
 		if err != nil {
-			c.unsent(m.Target, err)
+			c.unsent(target, err)
 			c.pending.settle(id, outcome{failure: failure(err)})
 		}
 	})
 	select {
 	case o := <-result:
+		c.pending.reuse(result)
 		if o.failure != nil {
 			return nil, o.failure
 		}
 		return decodeReply(o.body)
 	case <-ctx.Done():
+		c.pending.forget(id)
 		return nil, timeout(ctx.Err(), RanMaybe)
 	}
 }

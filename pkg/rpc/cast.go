@@ -64,21 +64,39 @@ func (c *Conn) store(ctx context.Context, e *envelope) error {
 }
 
 func (c *Conn) storeOnce(ctx context.Context, e *envelope) error {
-	confirmed := make(chan error, 1)
-	c.t.publish(ctx, e, true, func(err error) { confirmed <- err })
+	w, ok := c.words.Get().(*word)
+	if !ok {
+		w = newWord()
+	}
+	c.t.publish(ctx, e, true, w.give)
 	select {
-	case err := <-confirmed:
+	case err := <-w.given:
+		c.words.Put(w)
 		return err
 	case <-ctx.Done():
 	}
 	timer := time.NewTimer(lastWord)
 	defer timer.Stop()
 	select {
-	case err := <-confirmed:
+	case err := <-w.given:
+		c.words.Put(w)
 		return err
 	case <-timer.C:
 		return &publishError{sent: true, err: ctx.Err()}
 	}
+}
+
+// word is what the transport says of one envelope. It serves again for another
+// once it was heard.
+type word struct {
+	given chan error
+	give  func(error)
+}
+
+func newWord() *word {
+	w := &word{given: make(chan error, 1)}
+	w.give = func(err error) { w.given <- err }
+	return w
 }
 
 // lastWord is how long the transport has to tell, after the end of a context,

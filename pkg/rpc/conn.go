@@ -22,13 +22,15 @@ const closeTimeout = 2 * time.Second
 type Conn struct {
 	o         Options
 	t         transport
-	origin    string // the call id of messages that no handler sends
+	origin    origin
 	metrics   *metrics
 	up        prometheus.Collector
 	tracer    trace.Tracer
+	traces    bool
 	spans     map[spanKind][]trace.SpanStartOption
 	pending   pending
 	exchanges exchanges
+	words     sync.Pool // of *word
 
 	mu      sync.Mutex
 	serving map[string]bool // service → declared
@@ -45,12 +47,13 @@ func newConn(t transport, o Options) *Conn {
 	}
 	c := &Conn{
 		o: o, t: t, metrics: m,
-		origin:  o.Service + ".call." + rand.Text(),
+		origin:  newOrigin(o.Service + ".call." + rand.Text()),
 		tracer:  otel.Tracer("matriq/pkg/rpc"),
 		spans:   spanOptions(),
 		serving: make(map[string]bool),
 		closed:  make(chan struct{}),
 	}
+	c.traces = traces(c.tracer)
 	c.reportUp()
 	t.start(c.receive, c.lost)
 	return c

@@ -96,7 +96,7 @@
 //	reply_to          KEY of the caller's reply queue
 //	expiration        until the deadline, in ms
 //	content_type      application/json
-//	content_encoding  utf-8
+//	content_encoding  utf-8                       utf-8         utf-8
 //
 // Everything is published with a confirm. A cast has no expiration although it
 // may have a deadline: the broker would park it.

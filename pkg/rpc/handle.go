@@ -2,21 +2,20 @@ package rpc
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 )
 
 // handle runs e for one delivery and tells how it went. kind is how the message
-// came, which differs from the route's for a cast that is called.
-func (s *server) handle(e *endpoint, kind Kind, in inbound, body []byte) (result []byte, err error) {
-	ctx, cancel := s.scope(e, in)
+// came, which differs from the route's for a cast that is called. The contexts of
+// handlers end with life.
+func (s *server) handle(life context.Context, e *endpoint, kind Kind, in inbound, body []byte) (result []byte, err error) {
+	ctx, cancel := s.scope(life, e, in)
 	defer cancel()
 	ctx, end := s.span(ctx, e.Target, kind, trace.SpanKindServer)
 	start := time.Now()
@@ -38,16 +37,26 @@ func (s *server) handle(e *endpoint, kind Kind, in inbound, body []byte) (result
 
 // scope is the context of a handler: what travels with the message, and the
 // shorter of its deadline and the endpoint's own bound.
-func (s *server) scope(e *endpoint, in inbound) (context.Context, context.CancelFunc) {
-	ctx := WithMeta(s.base, in.meta)
-	ctx = withIncomingKey(ctx, in.key)
-	ctx = withStack(ctx, append(slices.Clip(in.stack), e.Target+"."+rand.Text()))
-	ctx = withTraceParent(ctx, in.trace)
+func (s *server) scope(life context.Context, e *endpoint, in inbound) (context.Context, context.CancelFunc) {
 	bound := time.Now().Add(orElse(e.timeout, s.o.HandlerTimeout))
 	if !in.deadline.IsZero() && in.deadline.Before(bound) {
 		bound = in.deadline
 	}
-	return context.WithDeadline(ctx, bound)
+	ctx, cancel := within(life, bound)
+	return withTraceParent(&scope{
+		Context: ctx,
+		meta:    in.meta,
+		key:     messageKey{key: in.key, incoming: true},
+		stack:   callStack{before: in.stack, method: e.Target},
+	}, in.trace), cancel
+}
+
+// within is a context that ends at deadline: ctx itself where it does so already.
+func within(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	if own, ok := ctx.Deadline(); ok && !deadline.Before(own) {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline)
 }
 
 // guarded turns a panic into an error, so that one message never takes the

@@ -92,9 +92,9 @@ func (in inbound) expired(t time.Time) bool {
 }
 
 // headersOf returns what m takes along. Empty values are left out.
-func headersOf(ctx context.Context, m Message, origin string) map[string]any {
+func headersOf(ctx context.Context, m Message, from origin) map[string]any {
 	h := make(map[string]any, 8)
-	h[headerStack] = stackHeader(ctx, origin)
+	h[headerStack] = stackHeader(ctx, from)
 	setText(h, headerLanguage, m.Meta.Language)
 	setText(h, headerRequestID, m.Meta.RequestID)
 	setText(h, headerClientIP, m.Meta.ClientIP)
@@ -112,12 +112,17 @@ func setText(h map[string]any, name, value string) {
 	}
 }
 
+// origin is the call id of what no handler sends, as a header.
+type origin struct{ stack any }
+
+func newOrigin(id string) origin { return origin{stack: []any{id}} }
+
 // stackHeader is an AMQP array. A message that no handler sent starts a stack
 // with the id of the connection, as Nameko's standalone client does.
-func stackHeader(ctx context.Context, origin string) []any {
+func stackHeader(ctx context.Context, from origin) any {
 	stack := stackFrom(ctx)
 	if len(stack) == 0 {
-		return []any{origin}
+		return from.stack
 	}
 	stack = stack[max(0, len(stack)-maxStack):]
 	ids := make([]any, len(stack))

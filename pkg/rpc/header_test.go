@@ -12,7 +12,7 @@ func TestHeaders_roundTrip(t *testing.T) {
 	t.Parallel()
 	deadline := time.UnixMilli(1_700_000_000_123)
 	m := Message{Kind: KindCast, Target: "demo.note", Key: "k1", Deadline: deadline, TraceParent: "00-a-b-01", Meta: Meta{Language: "th", RequestID: "r1", ClientIP: "192.0.2.1"}}
-	in := readHeaders(stored(t.Context(), m, "origin").headers)
+	in := readHeaders(stored(t.Context(), m, newOrigin("origin")).headers)
 	if in.meta != m.Meta || in.key != "k1" || !in.deadline.Equal(deadline) || in.trace != m.TraceParent || in.method != "demo.note" || !slices.Equal(in.stack, []string{"origin"}) {
 		t.Errorf("%+v", in)
 	}
@@ -20,7 +20,7 @@ func TestHeaders_roundTrip(t *testing.T) {
 
 func TestHeaders_emptyOnesAreLeftOut(t *testing.T) {
 	t.Parallel()
-	h := headersOf(t.Context(), Message{}, "origin")
+	h := headersOf(t.Context(), Message{}, newOrigin("origin"))
 	if len(h) != 1 || h[headerStack] == nil {
 		t.Errorf("headers %v, want the stack alone", h)
 	}
@@ -28,10 +28,17 @@ func TestHeaders_emptyOnesAreLeftOut(t *testing.T) {
 
 func TestStack_isCappedAtTheOldEnd(t *testing.T) {
 	t.Parallel()
-	ctx := withStack(t.Context(), strings.Split(strings.Repeat("old ", 20)+"own", " "))
-	got := stackHeader(ctx, "origin")
-	if len(got) != maxStack || got[maxStack-1] != "own" {
+	ctx := &scope{Context: t.Context(), stack: callStack{before: slices.Repeat([]string{"old"}, 20), method: "demo.own"}}
+	got, _ := stackHeader(ctx, newOrigin("origin")).([]any)
+	if len(got) != maxStack {
+		t.Fatalf("%d ids, want %d", len(got), maxStack)
+	}
+	own, _ := got[len(got)-1].(string)
+	if !strings.HasPrefix(own, "demo.own.") {
 		t.Errorf("%v", got)
+	}
+	if again, _ := stackHeader(ctx, newOrigin("origin")).([]any); !slices.Equal(got, again) {
+		t.Errorf("%v became %v", got, again)
 	}
 }
 
@@ -71,7 +78,7 @@ func FuzzReadHeaders(f *testing.F) {
 			t.Fatalf("%+v", in)
 		}
 		m := Message{Kind: KindCast, Target: "demo.note", Key: in.key, Deadline: in.deadline, Meta: in.meta}
-		again := readHeaders(stored(withStack(context.Background(), in.stack), m, "o").headers)
+		again := readHeaders(stored(&scope{Context: context.Background(), stack: callStack{before: in.stack}}, m, newOrigin("o")).headers)
 		if len(in.meta.Language) <= maxHeader && again.meta.Language != in.meta.Language || !again.deadline.Equal(in.deadline) {
 			t.Fatalf("%+v became %+v", in, again)
 		}

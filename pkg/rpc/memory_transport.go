@@ -42,6 +42,7 @@ type memoryHold struct {
 	q        *memoryQueue
 	m        *memoryMessage
 	consumer *memoryConsumer // nil for get
+	once     sync.Once       // settles
 }
 
 func (t *memoryTransport) start(receive func(*envelope), lost func(uint64)) {
@@ -202,7 +203,7 @@ func (c *memoryConsumer) deliver(m *memoryMessage) {
 	if c.t.b.faults.duplicates.take() {
 		d := newDelivery(q, m)
 		d.redelivered = true
-		d.ack, d.nack = func() {}, func() {}
+		d.settler = unsettled{}
 		go c.fn(d)
 	}
 }
@@ -213,11 +214,18 @@ func (t *memoryTransport) hold(q *memoryQueue, m *memoryMessage, c *memoryConsum
 	t.held[h] = struct{}{}
 	q.unsettled++
 	d := newDelivery(q, m)
-	var once sync.Once
-	d.ack = func() { once.Do(func() { h.settle(false) }) }
-	d.nack = func() { once.Do(func() { h.settle(true) }) }
+	d.settler = h
 	return d
 }
+
+func (h *memoryHold) ack()  { h.once.Do(func() { h.settle(false) }) }
+func (h *memoryHold) nack() { h.once.Do(func() { h.settle(true) }) }
+
+// unsettled is the settler of a delivery that the broker knows nothing of.
+type unsettled struct{}
+
+func (unsettled) ack()  {}
+func (unsettled) nack() {}
 
 func newDelivery(q *memoryQueue, m *memoryMessage) *delivery {
 	return &delivery{envelope: *copied(m.envelope), queue: q.name, redelivered: m.returned > 0, count: int(m.returned)}

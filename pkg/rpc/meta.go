@@ -1,6 +1,11 @@
 package rpc
 
-import "context"
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"sync"
+)
 
 // Meta travels beside the arguments of every call, cast and event, and on to
 // the calls that a handler makes. On the wire each field is a header with
@@ -18,13 +23,15 @@ type metaKey struct{}
 
 // WithMeta returns a context whose calls, casts and events carry m.
 func WithMeta(ctx context.Context, m Meta) context.Context {
-	return context.WithValue(ctx, metaKey{}, m)
+	return context.WithValue(ctx, metaKey{}, &m)
 }
 
 // MetaFrom returns what travels with ctx; a handler finds its caller's there.
 func MetaFrom(ctx context.Context) Meta {
-	m, _ := ctx.Value(metaKey{}).(Meta)
-	return m
+	if m, ok := ctx.Value(metaKey{}).(*Meta); ok {
+		return *m
+	}
+	return Meta{}
 }
 
 // messageKey is an idempotency key with its direction.
@@ -38,25 +45,23 @@ type keyKey struct{}
 // WithKey returns a context whose casts, events and calls carry key, by which a
 // receiver tells a repeat from a new message.
 func WithKey(ctx context.Context, key string) context.Context {
-	return context.WithValue(ctx, keyKey{}, messageKey{key: key})
+	return context.WithValue(ctx, keyKey{}, &messageKey{key: key})
 }
 
 // KeyFrom returns the idempotency key of the message being handled. Every cast
 // and event has one; a call has one when its caller set it. A handler's own
 // messages do not inherit it. In a context of [WithKey] it is that key.
 func KeyFrom(ctx context.Context) string {
-	k, _ := ctx.Value(keyKey{}).(messageKey)
-	return k.key
-}
-
-func withIncomingKey(ctx context.Context, key string) context.Context {
-	return context.WithValue(ctx, keyKey{}, messageKey{key: key, incoming: true})
+	if k, ok := ctx.Value(keyKey{}).(*messageKey); ok {
+		return k.key
+	}
+	return ""
 }
 
 // outgoingKey returns the key that [WithKey] set for the messages of ctx.
 func outgoingKey(ctx context.Context) string {
-	k, _ := ctx.Value(keyKey{}).(messageKey)
-	if k.incoming {
+	k, ok := ctx.Value(keyKey{}).(*messageKey)
+	if !ok || k.incoming {
 		return ""
 	}
 	return k.key
@@ -64,12 +69,46 @@ func outgoingKey(ctx context.Context) string {
 
 type stackKey struct{}
 
-func withStack(ctx context.Context, stack []string) context.Context {
-	return context.WithValue(ctx, stackKey{}, stack)
-}
-
 // stackFrom returns the call ids that led to ctx, the current one last.
 func stackFrom(ctx context.Context) []string {
-	stack, _ := ctx.Value(stackKey{}).([]string)
-	return stack
+	if stack, ok := ctx.Value(stackKey{}).(*callStack); ok {
+		return stack.ids()
+	}
+	return nil
+}
+
+// callStack is what led to a handler. Most handlers call nobody, so its own id is
+// made for the first message that needs it.
+type callStack struct {
+	before []string
+	method string
+	make   sync.Once
+	all    []string
+}
+
+func (s *callStack) ids() []string {
+	s.make.Do(func() { s.all = append(slices.Clip(s.before), s.method+"."+rand.Text()) })
+	return s.all
+}
+
+// scope is the context of a handler: what travels with its message, in one object
+// where a context for each would be several.
+type scope struct {
+	context.Context //nolint:containedctx // it is one
+
+	meta  Meta
+	key   messageKey
+	stack callStack
+}
+
+func (s *scope) Value(key any) any {
+	switch key.(type) {
+	case metaKey:
+		return &s.meta
+	case keyKey:
+		return &s.key
+	case stackKey:
+		return &s.stack
+	}
+	return s.Context.Value(key)
 }

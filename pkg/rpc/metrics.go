@@ -65,16 +65,16 @@ func (m *metrics) expect(r Route) {
 	}
 }
 
-// calling counts a call; the function it returns tells its outcome.
-func (m *metrics) calling(method string) func(*Error) {
-	start := time.Now()
+// calling counts a call, and called its outcome.
+func (m *metrics) calling(method string) {
 	m.callsInFlight.Inc()
 	m.repeats.WithLabelValues(method)
 	m.unroutable.WithLabelValues(method)
-	return func(e *Error) {
-		m.callsInFlight.Dec()
-		m.calls.WithLabelValues(method, codeLabel(e)).Observe(time.Since(start).Seconds())
-	}
+}
+
+func (m *metrics) called(method string, e *Error, took time.Duration) {
+	m.callsInFlight.Dec()
+	m.calls.WithLabelValues(method, codeLabel(e)).Observe(took.Seconds())
 }
 
 func (m *metrics) cast(msg Message, e *Error) {

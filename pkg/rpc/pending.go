@@ -9,6 +9,8 @@ type pending struct {
 	calls map[string]waiting
 	// ended is the latest epoch that is over.
 	ended uint64
+	// spare has channels that have told their outcome.
+	spare sync.Pool
 }
 
 type waiting struct {
@@ -24,7 +26,11 @@ type outcome struct {
 
 // add returns where the outcome of the call id will arrive; ok is false when
 // its epoch is over already.
-func (p *pending) add(id string, epoch uint64) (result <-chan outcome, ok bool) {
+func (p *pending) add(id string, epoch uint64) (result chan outcome, ok bool) {
+	result, ok = p.spare.Get().(chan outcome)
+	if !ok {
+		result = make(chan outcome, 1)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if epoch <= p.ended {
@@ -33,10 +39,13 @@ func (p *pending) add(id string, epoch uint64) (result <-chan outcome, ok bool) 
 	if p.calls == nil {
 		p.calls = make(map[string]waiting)
 	}
-	w := waiting{epoch: epoch, outcome: make(chan outcome, 1)}
-	p.calls[id] = w
-	return w.outcome, true
+	p.calls[id] = waiting{epoch: epoch, outcome: result}
+	return result, true
 }
+
+// reuse takes back what has told its outcome, which is the last thing to come out
+// of it.
+func (p *pending) reuse(result chan outcome) { p.spare.Put(result) }
 
 // settle gives the call id its outcome; false means that nobody waits for it.
 func (p *pending) settle(id string, o outcome) bool {

@@ -15,14 +15,20 @@ func (s *server) request(d *delivery) {
 		d.ack()
 		return
 	}
-	result, err := s.answer(d, in)
+	life := s.base // of whoever waits for the answer
+	if !in.deadline.IsZero() {
+		var cancel context.CancelFunc
+		life, cancel = within(life, in.deadline)
+		defer cancel()
+	}
+	result, err := s.answer(life, d, in)
 	if d.replyTo != "" {
-		s.reply(d, in, result, err)
+		s.reply(life, d, result, err)
 	}
 	d.ack()
 }
 
-func (s *server) answer(d *delivery, in inbound) ([]byte, error) {
+func (s *server) answer(life context.Context, d *delivery, in inbound) ([]byte, error) {
 	e := s.endpoints[d.key]
 	if e == nil || e.Kind == KindEvent {
 		_, method, _ := strings.Cut(d.key, ".")
@@ -31,7 +37,7 @@ func (s *server) answer(d *delivery, in inbound) ([]byte, error) {
 	if !isJSON(d.contentType) {
 		return nil, malformed("the body is not JSON", nil)
 	}
-	result, err := s.handle(e, KindCall, in, d.body)
+	result, err := s.handle(life, e, KindCall, in, d.body)
 	if errors.Is(err, context.Canceled) && s.base.Err() != nil {
 		return nil, &Error{Code: Unavailable, Message: messageUnavailable, Reason: reasonStopping}
 	}
@@ -43,20 +49,19 @@ func (s *server) answer(d *delivery, in inbound) ([]byte, error) {
 const replyPatience = 5 * time.Second
 
 // reply hands the answer to the broker, again after a lost connection, until
-// the caller has gone, by its deadline or with its queue. Giving the request back instead would run its handler a
-// second time.
-func (s *server) reply(d *delivery, in inbound, result []byte, err error) {
+// life ends, which is the caller's deadline, or its queue is gone. Giving the
+// request back instead would run its handler a second time.
+func (s *server) reply(life context.Context, d *delivery, result []byte, err error) {
 	body := encodeResult(result)
 	if err != nil {
 		body = encodeReply(nil, edge(err))
 	}
-	deadline := in.deadline
-	if deadline.IsZero() {
-		deadline = time.Now().Add(replyPatience)
+	if _, bounded := life.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		life, cancel = context.WithTimeout(life, replyPatience)
+		defer cancel()
 	}
-	ctx, cancel := context.WithDeadline(s.base, deadline)
-	defer cancel()
-	if err := s.store(ctx, reply(d, body)); err != nil {
+	if err := s.store(life, reply(d, body)); err != nil {
 		s.metrics.repliesUnsent.Inc()
 	}
 }

@@ -48,8 +48,7 @@ type spanKind struct {
 	role trace.SpanKind
 }
 
-// spanOptions are made once: most programs trace nothing, and pay for them all the
-// same.
+// spanOptions are made once.
 func spanOptions() map[spanKind][]trace.SpanStartOption {
 	options := map[spanKind][]trace.SpanStartOption{}
 	for _, kind := range []Kind{KindCall, KindCast, KindEvent} {
@@ -63,8 +62,23 @@ func spanOptions() map[spanKind][]trace.SpanStartOption {
 	return options
 }
 
+// traces tells whether spans of tracer go anywhere. Without a provider it hands the
+// trace on as it came, which is what becomes of it when no span is started. The
+// question is asked below a parent that is not sampled, and so is never exported.
+func traces(tracer trace.Tracer) bool {
+	parent := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, Remote: true})
+	_, span := tracer.Start(trace.ContextWithSpanContext(context.Background(), parent), "traces")
+	defer span.End()
+	return span.SpanContext().SpanID() != parent.SpanID()
+}
+
+func untraced(*Error) {}
+
 // span starts a span; the function it returns ends it.
 func (c *Conn) span(ctx context.Context, name string, kind Kind, role trace.SpanKind) (context.Context, func(*Error)) {
+	if !c.traces {
+		return ctx, untraced
+	}
 	ctx, span := c.tracer.Start(ctx, name, c.spans[spanKind{kind, role}]...)
 	return ctx, func(e *Error) {
 		if e != nil {

@@ -85,10 +85,15 @@ type delivery struct {
 	redelivered bool
 	// count is how often the broker handed it out before, where it says.
 	count int
-	ack   func()
+	settler
+}
+
+// settler settles one delivery.
+type settler interface {
+	ack()
 	// nack gives the envelope back to the queue's head, for a program that
 	// stops, never for a failure.
-	nack func()
+	nack()
 }
 
 var (

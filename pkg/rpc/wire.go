@@ -14,24 +14,24 @@ const (
 
 // request is transient: when the broker restarts, its caller has been told that
 // the answer is lost. The broker drops it unread once its deadline has passed.
-func request(ctx context.Context, m Message, origin, id, replyTo string) *envelope {
+func request(ctx context.Context, m Message, from origin, id, replyTo string) *envelope {
 	return &envelope{
 		exchange: exchangeRPC, key: m.Target, mandatory: true, transient: true,
 		contentType: contentJSON, contentEncoding: encodingUTF,
 		correlationID: id, replyTo: replyTo,
 		expiration: max(time.Until(m.Deadline), time.Millisecond),
-		headers:    headersOf(ctx, m, origin),
+		headers:    headersOf(ctx, m, from),
 		body:       m.Body,
 	}
 }
 
 // stored is the envelope of a cast or an event. It has no expiration, although
 // it may have a deadline: an expired message would be dead-lettered and parked.
-func stored(ctx context.Context, m Message, origin string) *envelope {
+func stored(ctx context.Context, m Message, from origin) *envelope {
 	e := &envelope{
 		exchange: exchangeCast, key: m.Target, mandatory: true,
 		contentType: contentJSON, contentEncoding: encodingUTF,
-		headers: headersOf(ctx, m, origin),
+		headers: headersOf(ctx, m, from),
 		body:    m.Body,
 	}
 	if m.Kind == KindEvent {
@@ -44,13 +44,13 @@ func stored(ctx context.Context, m Message, origin string) *envelope {
 }
 
 // reply answers the request d. It comes back, to be counted, when its caller has
-// gone and its queue with it.
+// gone and its queue with it. It has no content encoding: JSON is UTF-8, and
+// Nameko's client takes what does not say for that.
 func reply(d *delivery, body []byte) *envelope {
 	return &envelope{
 		exchange: exchangeRPC, key: d.replyTo, mandatory: true, transient: true,
-		contentType: contentJSON, contentEncoding: encodingUTF,
+		contentType:   contentJSON,
 		correlationID: d.correlationID,
-		headers:       map[string]any{},
 		body:          body,
 	}
 }

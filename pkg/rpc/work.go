@@ -53,7 +53,7 @@ func (s *server) attempt(d *delivery, in inbound, e *endpoint) {
 		s.failed(d, in, malformed("the body is not JSON", nil))
 		return
 	}
-	_, err := s.handle(e, kind, in, d.body)
+	_, err := s.handle(s.base, e, kind, in, d.body)
 	switch {
 	case err == nil:
 		d.ack()

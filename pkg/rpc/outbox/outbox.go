@@ -9,8 +9,9 @@
 // ([Outbox.Close]). So neither a crash after the commit nor a broker that lost its
 // disk loses a cast.
 //
-// The receiver runs its effect under [Once]: the message's key and the effect
-// are one transaction, and a repeat gets the result of the first time.
+// A receiver whose effect has a unique index of its own needs nothing more: the
+// index tells a repeat. Any other runs its effect under [Once]: the message's key and
+// the effect are one transaction, and a repeat gets the result of the first time.
 //
 // [Sweep] deletes what is long done.
 //
@@ -117,19 +118,31 @@ func SplitKey(key string) (subject, target string, ok bool) {
 	return key[:i], key[i+1:], true
 }
 
-// Enqueue writes casts into tx. Each goes out under [Key] of subject and its
-// target, whatever key it has, so a subject has one cast for each target; a
-// second one is a duplicate ([sqldb.IsDuplicate]). Call [Outbox.Wake] after the
-// commit.
+// For returns casts under the keys that they have for subject, whatever keys they
+// had: see [Key]. So a subject has one cast for each target.
+func For(subject string, casts ...rpc.Message) []rpc.Message {
+	casts = slices.Clone(casts)
+	for i := range casts {
+		casts[i].Key = Key(subject, casts[i].Target)
+	}
+	return casts
+}
+
+// Enqueue writes casts for subject into tx; see [Outbox.EnqueueAll].
 func (b *Outbox) Enqueue(ctx context.Context, tx *sqldb.Tx, subject string, casts ...rpc.Message) error {
+	return b.EnqueueAll(ctx, tx, For(subject, casts...))
+}
+
+// EnqueueAll writes casts of one or more subjects, as [For] made them, into tx with
+// one statement. A key that has been here is a duplicate ([sqldb.IsDuplicate]). Call
+// [Outbox.Wake] after the commit.
+func (b *Outbox) EnqueueAll(ctx context.Context, tx *sqldb.Tx, casts []rpc.Message) error {
 	if len(casts) == 0 {
 		return nil
 	}
 	var args []any
-	casts = slices.Clone(casts)
-	for i := range casts {
-		casts[i].Key = Key(subject, casts[i].Target)
-		row, err := rowArgs(casts[i])
+	for _, m := range casts {
+		row, err := rowArgs(m)
 		if err != nil {
 			return err
 		}
