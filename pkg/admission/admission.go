@@ -64,7 +64,10 @@ type Gate struct {
 
 // New returns an open gate.
 func New(o Options) *Gate {
-	g := &Gate{cfg: o.Config, served: newRate(ratePeriod), line: newLine()}
+	g := &Gate{cfg: o.Config, served: newRate(ratePeriod)}
+	if o.Target > 0 {
+		g.line = newLine(float64(o.Floor) / o.Target.Seconds())
+	}
 	g.observe(o)
 	return g
 }

@@ -12,7 +12,7 @@ const (
 	// within a quarter of it before or after.
 	longest = time.Minute
 	// slowest is how many a second are served, as far as the line is concerned,
-	// when nobody is.
+	// when nobody has been for long.
 	slowest = 1
 )
 
@@ -24,9 +24,14 @@ type line struct {
 	// What is served by two measures: one that knows soon when many are, and one
 	// that does not forget at once when nobody is for a moment.
 	now, lately rate
+	// guess is what will be served, as long as it has not been seen: nobody was
+	// there before the rush.
+	guess float64
 }
 
-func newLine() line { return line{now: newRate(ratePeriod), lately: newRate(10 * ratePeriod)} }
+func newLine(guess float64) line {
+	return line{now: newRate(ratePeriod), lately: newRate(10 * ratePeriod), guess: guess}
+}
 
 func (l *line) served(now time.Time) {
 	l.now.add(now)
@@ -35,6 +40,9 @@ func (l *line) served(now time.Time) {
 
 // next is when the next one is to come: in whole seconds, rounded up.
 func (l *line) next(now time.Time) time.Duration {
+	if l.end.Before(now) { // nobody has been turned away for a while
+		l.lately.atLeast(l.guess, now)
+	}
 	if soonest := now.Add(shortest); l.end.Before(soonest) {
 		l.end = soonest
 	}

@@ -45,8 +45,22 @@ func TestGate_TellsAMinuteAtMost(t *testing.T) {
 				t.Errorf("%d come together in %v", people, wait)
 			}
 		}
-		if behind < 9900 {
+		if behind < 6000 {
 			t.Errorf("%d of 10000 are told to come in about a minute", behind)
+		}
+	})
+}
+
+// At the opening nobody has been served yet: people are told what the floor lets
+// expect.
+func TestGate_GuessesAtTheOpening(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		told := newServer(4, 20*time.Millisecond, usual()).turnAway(t, 600) // 24 in 400 ms are 60 a second
+		for wait, people := range told {
+			if wait > 13*time.Second || people > 61 {
+				t.Errorf("%d of 600 are told to come in %v", people, wait)
+			}
 		}
 	})
 }

@@ -20,6 +20,12 @@ func (r *rate) add(now time.Time) {
 	r.value, r.last = r.at(now)+1/r.period, now
 }
 
+// atLeast takes a rate for true that was not measured. It is forgotten as others
+// are.
+func (r *rate) atLeast(value float64, now time.Time) {
+	r.value, r.last = max(r.at(now), value), now
+}
+
 // at is the rate at a time that is not before the last one.
 func (r *rate) at(now time.Time) float64 {
 	if r.value == 0 {
