@@ -37,9 +37,9 @@ func scrapeConfigs(t *testing.T) []scrapeConfig {
 
 // targets tells for each name that the swarm would be asked for, and for its
 // port, where its tasks are.
-func targets(t *testing.T, s *harness.Suite, e edge) map[string][]string {
+func targets(t *testing.T, s *harness.Suite, e edges) map[string][]string {
 	t.Helper()
-	found := map[string][]string{"tasks.edge": {e.admin, e.secure}, "tasks.rabbitmq": {testenv.AMQPMetrics(t)}}
+	found := map[string][]string{"tasks.edge": {e.visited.Admin, e.secure.Admin}, "tasks.rabbitmq": {testenv.AMQPMetrics(t)}}
 	for _, service := range harness.Services {
 		for i, p := range s.Replicas(service) {
 			name := "tasks." + service
@@ -56,7 +56,7 @@ func targets(t *testing.T, s *harness.Suite, e edge) map[string][]string {
 // at addr: with the suite's processes in place of the swarm's names, a scrape each
 // second, and of a broker that others use only the suite's queues. All else, the
 // relabelling and the rules, stays.
-func configure(t *testing.T, dir, addr string, s *harness.Suite, e edge) string {
+func configure(t *testing.T, dir, addr string, s *harness.Suite, e edges) string {
 	t.Helper()
 	var config map[string]any
 	if err := yaml.Unmarshal(read(t, "prometheus/prometheus.yml"), &config); err != nil {

@@ -32,7 +32,7 @@ func startSuite(t *testing.T) *harness.Suite {
 // REST and on the pages; some of it is refused; and something is broken. It all
 // happens twice, before and after a scrape, because Prometheus sees only what
 // rises between two.
-func drive(t *testing.T, s *harness.Suite, e edge, p *prometheus) {
+func drive(t *testing.T, s *harness.Suite, e edges, p *prometheus) {
 	t.Helper()
 	for _, round := range []string{"first", "second"} {
 		people := crowd(round)
@@ -84,9 +84,9 @@ func register(t *testing.T, s *harness.Suite, who string) {
 	g.WaitProgress(t, id)
 }
 
-func visitPages(t *testing.T, s *harness.Suite, e edge, who string) {
+func visitPages(t *testing.T, s *harness.Suite, e edges, who string) {
 	t.Helper()
-	page := harness.NewPerson(t, e.pages, "en").Open(t, "/").Submit(t, map[string]string{"email": who})
+	page := harness.NewPerson(t, "http://"+e.visited.Pages, "en").Open(t, "/").Submit(t, map[string]string{"email": who})
 	page = page.Submit(t, map[string]string{"otp": s.Code(t, who, "")})
 	page.Submit(t, map[string]string{"firstname": "Malee", "lastname": "Jaidee"}).Has(t, "/done", "Malee")
 }
@@ -126,12 +126,12 @@ func refuseMail(t *testing.T, s *harness.Suite, who string) {
 }
 
 // breakStudent has somebody register while no replica of student runs.
-func breakStudent(t *testing.T, s *harness.Suite, e edge, who string) {
+func breakStudent(t *testing.T, s *harness.Suite, e edges, who string) {
 	t.Helper()
 	g := s.Gateways()
 	g.Prove(t, who, s.Code(t, who, g.AskCode(t, who)))
 	s.Replicas("student")[0].Kill()
-	g.Register = e.register
+	g.Register = "http://" + e.visited.Register
 	a := g.PostJSON(t, g.RegisterURL(), restapi.RegisterRequest{Firstname: "Malee", Lastname: "Jaidee", Email: who})
 	if a.Status < http.StatusInternalServerError {
 		t.Fatalf("registered without student: %d %s", a.Status, a.Body)

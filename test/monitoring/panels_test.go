@@ -13,7 +13,7 @@ import (
 // alert watches is there to be watched.
 func TestSuite_IsSeen(t *testing.T) {
 	t.Parallel()
-	binary := compileEdge(t)
+	binary := harness.CompileEdge(t)
 	s := startSuite(t)
 	e := startEdges(t, binary, s)
 	p := startPrometheus(t, s, e)

@@ -26,7 +26,7 @@ type prometheus struct {
 }
 
 // startPrometheus scrapes s and e until the test ends.
-func startPrometheus(t *testing.T, s *harness.Suite, e edge) *prometheus {
+func startPrometheus(t *testing.T, s *harness.Suite, e edges) *prometheus {
 	t.Helper()
 	binary, _ := testenv.Prometheus(t)
 	dir, addr := t.TempDir(), testenv.Addr(t)

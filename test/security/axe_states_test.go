@@ -135,7 +135,7 @@ func (r *reader) problems() {
 	r.finds("a form of another site", "/")
 	r.must(r.b.Open(r.elsewhere.UI.URL + "/"))
 	r.finds("another host", "/")
-	r.must(r.b.Open("http://" + r.edge.pages + "/start"))
+	r.must(r.b.Open("http://" + r.edge.Pages + "/start"))
 	r.finds("the edge's own page", "/start")
 }
 

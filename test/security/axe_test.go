@@ -36,7 +36,7 @@ func TestPages_Accessible(t *testing.T) {
 		}}),
 		alone:     startPlan(t, harness.Plan{Replicas: map[string]int{"ui": 1}, Settings: map[string]string{"REDIS_URL": store.URL()}}),
 		elsewhere: startPlan(t, harness.Plan{Replicas: map[string]int{"ui": 1}, Settings: map[string]string{"PUBLIC_ORIGIN": "https://register.example.ac.th"}}),
-		edge:      startEdge(t, compileEdge(t), freeAddr(t), behind{nobody(t), nobody(t), nobody(t)}, nil),
+		edge:      harness.StartEdge(t, harness.CompileEdge(t), freeAddr(t), noReplicas(t), nil),
 	}
 	looks := []browser.Options{
 		{Language: "th"}, {Language: "en", Dark: true}, {Language: "th", Dark: true, Width: 320, Height: 568}, {Language: "en", Width: 320, Height: 568},
@@ -64,7 +64,7 @@ type audit struct {
 	alone     *system // a replica of the pages that finds no gateway
 	elsewhere *system // one whose name is another
 	store     *testenv.Server
-	edge      edge
+	edge      harness.DeployedEdge
 	script    string // axe-core
 	texts     *book  // the pages that were looked at, by language
 }
@@ -93,7 +93,7 @@ type reader struct {
 
 func (a *audit) open(t *testing.T, o browser.Options) *reader {
 	t.Helper()
-	o.Path, o.Origins = testenv.Chromium(t), []string{a.s.UI.URL, a.alone.UI.URL, a.elsewhere.UI.URL, "http://" + a.edge.pages}
+	o.Path, o.Origins = testenv.Chromium(t), []string{a.s.UI.URL, a.alone.UI.URL, a.elsewhere.UI.URL, "http://" + a.edge.Pages}
 	b, err := browser.Start(context.WithoutCancel(t.Context()), o)
 	if err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func smugglers() map[string]string {
 // next gets the own answer; and the edge takes no more than one of [hostileBytes].
 func edgeBytes(t *testing.T, d *door) {
 	s, e := d.system, d.before(t, d.straight(t), nil)
-	services := map[string]string{"ui": e.pages, "otp-gateway": e.otp, "register-gateway": e.register}
+	services := map[string]string{"ui": e.Pages, "otp-gateway": e.OTP, "register-gateway": e.Register}
 	for service, addr := range services {
 		t.Run(service, func(t *testing.T) {
 			t.Parallel()

@@ -16,9 +16,9 @@ import (
 // before all replicas in turn and once, for bytes, straight before one of each.
 func TestEdge(t *testing.T) { //nolint:paralleltest // one after the other: some measure
 	addr := freeAddr(t)
-	binary := compileEdge(t)
+	binary := harness.CompileEdge(t)
 	s := startSystem(t, map[string]string{"PUBLIC_ORIGIN": "http://" + addr})
-	e := startEdge(t, binary, addr, s.spread(t), nil)
+	e := harness.StartEdge(t, binary, addr, s.Behind(t), nil)
 	for _, trial := range edgeTrials() { //nolint:paralleltest // the same
 		t.Run(trial.name, func(t *testing.T) { trial.run(t, &door{s, e, binary}) })
 	}
@@ -27,14 +27,14 @@ func TestEdge(t *testing.T) { //nolint:paralleltest // one after the other: some
 // door is a system behind the edge.
 type door struct {
 	*system
-	edge   edge
+	edge   harness.DeployedEdge
 	binary string
 }
 
 // before starts one more edge.
-func (d *door) before(t *testing.T, b behind, settings map[string]string) edge {
+func (d *door) before(t *testing.T, b harness.Behind, settings map[string]string) harness.DeployedEdge {
 	t.Helper()
-	return startEdge(t, d.binary, freeAddr(t), b, settings)
+	return harness.StartEdge(t, d.binary, freeAddr(t), b, settings)
 }
 
 // edgeTrial is an attack on the system from before the edge.
@@ -47,16 +47,16 @@ func edgeTrials() []edgeTrial {
 	return []edgeTrial{
 		{"Source", edgeSource},
 		{"Balancer", edgeBalancer},
-		{"PeopleTakeTurns", func(t *testing.T, d *door) { turns(t, d.system, "http://"+d.edge.pages) }},
-		{"ForeignForms", func(t *testing.T, d *door) { strangeForms(t, d.system, "http://"+d.edge.pages) }},
-		{"Hosts", func(t *testing.T, d *door) { strangeHosts(t, d.system, "http://"+d.edge.pages) }},
+		{"PeopleTakeTurns", func(t *testing.T, d *door) { turns(t, d.system, "http://"+d.edge.Pages) }},
+		{"ForeignForms", func(t *testing.T, d *door) { strangeForms(t, d.system, "http://"+d.edge.Pages) }},
+		{"Hosts", func(t *testing.T, d *door) { strangeHosts(t, d.system, "http://"+d.edge.Pages) }},
 		{"Headers", edgeHeaders},
 		{"FirstPage", edgeFirstPage},
 		{"Bodies", edgeBodies},
 		{"Bytes", edgeBytes},
 		{"NobodyBehind", nobodyBehind},
 		{"SlowSenders", func(t *testing.T, d *door) {
-			besideSlow(t, d.edge.pages, "http://"+d.edge.pages+"/start", edgePatience)
+			besideSlow(t, d.edge.Pages, "http://"+d.edge.Pages+"/start", edgePatience)
 		}},
 		{"NobodyPanicked", func(t *testing.T, d *door) { nobodyPanicked(t, d.system) }},
 	}
@@ -76,9 +76,9 @@ func forged(i int) http.Header {
 }
 
 // askThrough asks for a code at the edge from a source, with more headers.
-func askThrough(t *testing.T, s *system, e edge, source string, header http.Header) harness.Answer {
+func askThrough(t *testing.T, s *system, e harness.DeployedEdge, source string, header http.Header) harness.Answer {
 	t.Helper()
-	g := e.gateways()
+	g := e.Gateways()
 	g.HTTP = &http.Client{Transport: withHeader{harness.ClientFrom(source).Transport, header}}
 	return g.PostJSON(t, g.OTP+restapi.PathGetOTP, restapi.GetOTPRequest{Email: s.address()})
 }
@@ -110,7 +110,7 @@ func edgeSource(t *testing.T, d *door) {
 		}
 	}
 	refused(t, askThrough(t, s, e, source, forged(sourceLimit)), "source_limit", sourceWindow)
-	page := harness.NewPerson(t, "http://"+e.pages, "en").From(source).Open(t, "/").Submit(t, map[string]string{"email": s.address()})
+	page := harness.NewPerson(t, "http://"+e.Pages, "en").From(source).Open(t, "/").Submit(t, map[string]string{"email": s.address()})
 	page.Has(t, "/start", "Too many requests come from your network")
 	if a := askThrough(t, s, e, s.source(), nil); a.Status != http.StatusOK {
 		t.Errorf("another source is answered with %d: %s", a.Status, a.Body)
@@ -122,7 +122,7 @@ func edgeSource(t *testing.T, d *door) {
 func edgeBalancer(t *testing.T, d *door) {
 	const balancer = "127.250.0.1"
 	s := d.system
-	e := d.before(t, s.spread(t), map[string]string{"EDGE_TRUSTED_PROXIES": balancer + "/32"})
+	e := d.before(t, s.Behind(t), map[string]string{"EDGE_TRUSTED_PROXIES": balancer + "/32"})
 	through := func(peer, hops string) harness.Answer {
 		return askThrough(t, s, e, peer, http.Header{"X-Forwarded-For": {hops}})
 	}
@@ -148,13 +148,13 @@ func edgeBalancer(t *testing.T, d *door) {
 func edgeHeaders(t *testing.T, d *door) {
 	s, e := d.system, d.edge
 	for _, path := range []string{"/", "/?lang=th", "/start", "/authen", "/done", "/resend", "/no/such/page", "/static/none.css", "/metrics", "/healthz", "/%2e%2e/etc/passwd"} {
-		a := visits(t, s, "http://"+e.pages+path, http.Header{"Accept-Encoding": {"zstd, gzip"}})
+		a := visits(t, s, "http://"+e.Pages+path, http.Header{"Accept-Encoding": {"zstd, gzip"}})
 		wantHeaders(t, &harness.Page{Header: a.Header, Status: a.Status, URL: request(t, http.MethodGet, s.UI.URL+path, nil, nil).URL})
 		if a.Header.Get("Via") != "" || path == "/metrics" && a.Status != http.StatusNotFound || path == "/healthz" && a.Status != http.StatusNotFound {
 			t.Errorf("%s is answered with %d and %v", path, a.Status, a.Header)
 		}
 	}
-	for _, origin := range []string{"http://" + e.otp, "http://" + e.register} {
+	for _, origin := range []string{"http://" + e.OTP, "http://" + e.Register} {
 		wantAPIHeaders(t, s, origin)
 	}
 }
@@ -164,7 +164,7 @@ func edgeHeaders(t *testing.T, d *door) {
 // it needs, one copy for everybody; neither has a cookie, whatever the request
 // had; nothing that belongs to a journey is kept.
 func edgeFirstPage(t *testing.T, d *door) {
-	s, url := d.system, "http://"+d.edge.pages
+	s, url := d.system, "http://"+d.edge.Pages
 	email := s.address()
 	cookie := cookieOf(t, s, url, email)
 	hits := 0
@@ -219,12 +219,12 @@ func edgeBodies(t *testing.T, d *door) {
 	// No more than a connection takes in whole: who writes on while the answer comes
 	// may not see it.
 	for what, size := range map[string]int{"more than a form": 5_000, "more than the edge takes": 66_000} {
-		a := send(t, s, http.MethodPost, "http://"+e.pages+"/", strings.NewReader("email="+strings.Repeat("a", size)), own)
+		a := send(t, s, http.MethodPost, "http://"+e.Pages+"/", strings.NewReader("email="+strings.Repeat("a", size)), own)
 		if a.Status != http.StatusRequestEntityTooLarge {
 			t.Errorf("%s is answered with %d", what, a.Status)
 		}
 		wantEdgesOwn(t, a.Header)
-		for _, url := range []string{"http://" + e.otp + restapi.PathGetOTP, "http://" + e.register + restapi.PathRegister} {
+		for _, url := range []string{"http://" + e.OTP + restapi.PathGetOTP, "http://" + e.Register + restapi.PathRegister} {
 			a := send(t, s, http.MethodPost, url, strings.NewReader(`{"email":"`+strings.Repeat("a", size)+`"}`), http.Header{"Content-Type": {"application/json"}})
 			if a.Status != http.StatusRequestEntityTooLarge || a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%s at %s is answered with %d: %v", what, url, a.Status, a.Header)
@@ -233,8 +233,8 @@ func edgeBodies(t *testing.T, d *door) {
 	}
 	packed := string(bomb(t, 100<<20)[:60_000])
 	for url, kind := range map[string]string{
-		"http://" + e.pages + "/": form, "http://" + e.otp + restapi.PathGetOTP: "application/json",
-		"http://" + e.otp + restapi.PathImport: "application/json", "http://" + e.register + restapi.PathRegister: "application/json",
+		"http://" + e.Pages + "/": form, "http://" + e.OTP + restapi.PathGetOTP: "application/json",
+		"http://" + e.OTP + restapi.PathImport: "application/json", "http://" + e.Register + restapi.PathRegister: "application/json",
 	} {
 		a := send(t, s, http.MethodPost, url, strings.NewReader(packed), http.Header{
 			"Content-Type": {kind}, "Content-Encoding": {"gzip"}, "Sec-Fetch-Site": {"same-origin"},
@@ -244,7 +244,7 @@ func edgeBodies(t *testing.T, d *door) {
 		}
 	}
 	for name, length := range map[string]string{"a length": fmt.Sprintf("Content-Length: %d", 200<<20), "no end": "Transfer-Encoding: chunked"} {
-		if status := pouredAt(t, e.otp, restapi.PathImport, length); status != http.StatusRequestEntityTooLarge {
+		if status := pouredAt(t, e.OTP, restapi.PathImport, length); status != http.StatusRequestEntityTooLarge {
 			t.Errorf("a list with %s is answered with %d", name, status)
 		}
 	}
@@ -253,9 +253,9 @@ func edgeBodies(t *testing.T, d *door) {
 // Promise: where no replica answers, the edge says so itself, with the headers of
 // a page and of a problem; nothing of it may be kept, framed or run.
 func nobodyBehind(t *testing.T, d *door) {
-	e := d.before(t, behind{nobody(t), nobody(t), nobody(t)}, nil)
+	e := d.before(t, noReplicas(t), nil)
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		for _, url := range []string{e.pages + "/start", e.otp + "/getotp", e.register + "/register"} {
+		for _, url := range []string{e.Pages + "/start", e.OTP + "/getotp", e.Register + "/register"} {
 			t.Run(method+" "+url, func(t *testing.T) {
 				t.Parallel() // the edge tries for a while
 				a := send(t, d.system, method, "http://"+url, nil, nil)
@@ -263,7 +263,7 @@ func nobodyBehind(t *testing.T, d *door) {
 					t.Errorf("answer %d: %v", a.Status, a.Header)
 				}
 				wantEdgesOwn(t, a.Header)
-				if strings.HasPrefix(url, e.pages) {
+				if strings.HasPrefix(url, e.Pages) {
 					wantStyleByHash(t, a)
 				} else if p := a.Problem(t); a.Header.Get("Content-Type") != "application/problem+json" || p.Type == "" {
 					t.Errorf("the answer is no problem: %v", a.Header)
