@@ -3,6 +3,8 @@ package rows
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"matriq/bench/measure"
@@ -15,8 +17,9 @@ func rush() Row {
 		Name: "rush", Title: "Rush at twice the capacity",
 		About: "First the capacity: journeys by the pages in a closed loop of 64. Then people arrive at twice that rate, whatever " +
 			"becomes of those before them, for a minute; who is turned away does not come again. Goodput are the registrations " +
-			"a second from the first arrival to the last answer. Answers are timed from when they were due; “turned away” are " +
-			"those of 503 with Retry-After. Memory is that of the seven services; it is flat when it is at the end what it was " +
+			"a second from the first arrival to the last answer. The first answer of each is timed from when it was due; “turned " +
+			"away” are those of 503 with Retry-After, “half-way” those of them who had begun. The first page comes from memory, " +
+			"so that “a form” has the slowest of the other steps. Memory is that of the seven services; it is flat when it is at the end what it was " +
 			"after 20 s.",
 		Measure: measureRush,
 	}
@@ -73,6 +76,8 @@ func rushTargets() []measure.Target {
 		measure.Absolute("goodput in parts of capacity", ours, "%", false, 90),
 		measure.Absolute("admitted "+measure.P99, ours, " ms", true, 1000),
 		measure.Absolute("turned away "+measure.P99, ours, " ms", true, 50),
+		measure.Absolute("a form "+measure.P99, ours, " ms", true, 1000),
+		measure.Absolute("half-way", ours, "", true, 0),
 		measure.Absolute("failed", ours, "", true, 0),
 		measure.Absolute("memory growth", ours, "%", true, 5),
 	}
@@ -113,14 +118,38 @@ func (w *world) rush(ctx context.Context, capacity float64, length time.Duration
 	s.Add("goodput in parts of capacity", "%", 100*r.DonePerSecond/capacity)
 	s.Add("admitted "+measure.P50, "ms", r.Answers.P50)
 	s.Add("admitted "+measure.P99, "ms", r.Answers.P99)
+	s.Add("a form "+measure.P99, "ms", slowestForm(r))
 	s.Add("turned away", "people", float64(r.Visits.Later))
 	s.Add("turned away "+measure.P50, "ms", r.TurnedAway.P50)
 	s.Add("turned away "+measure.P99, "ms", r.TurnedAway.P99)
+	s.Add("half-way", "people", float64(halfWay(r)))
 	s.Add("failed", "people", float64(s.Errors))
 	s.Add("late", "ms", r.Lag.P99)
 	s.Add("memory growth", "%", growth(readings))
 	s.Add(memory, "MiB", readings[len(readings)-1].sum())
 	return s, w.drained(ctx)
+}
+
+const begins = "POST /"
+
+// halfWay is how many were turned away after their first step.
+func halfWay(r load.Result) (people int) {
+	for _, step := range r.Steps {
+		if step.Name != begins {
+			people += step.Later
+		}
+	}
+	return people
+}
+
+// slowestForm is the p99 of the form that takes longest, in milliseconds.
+func slowestForm(r load.Result) (p99 float64) {
+	for _, step := range r.Steps {
+		if strings.HasPrefix(step.Name, http.MethodPost) {
+			p99 = max(p99, step.Good.P99)
+		}
+	}
+	return p99
 }
 
 // growth is how much more memory there is at the end than once things had settled,
