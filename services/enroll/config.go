@@ -12,7 +12,7 @@ type Config struct {
 	AMQPURL   string        `env:"AMQP_URL,required" secret:"true" desc:"the broker, amqp://user:password@host:5672/vhost"`
 	DSN       string        `env:"MYSQL_DSN,required" secret:"true" desc:"the database, user:password@tcp(host:3306)/database"`
 	AdminAddr string        `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /startupz, /readyz and /metrics; also where healthcheck asks"`
-	Inbox     time.Duration `env:"INBOX_KEEP" envDefault:"720h" desc:"how long keys of handled messages are kept"`
+	Inbox     time.Duration `env:"INBOX_KEEP" envDefault:"720h" desc:"how long keys of messages are kept that versions before this one noted"`
 }
 
 // ReadConfig reads the settings and reports every fault at once.

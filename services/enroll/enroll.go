@@ -1,7 +1,7 @@
 // Package enroll keeps the enrolment records.
 //
-// A record is made once for each key of a cast and once for each student,
-// however often and under whatever key the cast comes. [enrollapi.Inserted]
+// A record is made once for each student, however often and under whatever key the
+// cast comes. [enrollapi.Inserted]
 // follows each time, after the record is committed and before the cast is
 // acknowledged, so that the sender learns of it even when the first event was
 // lost. The record of the first cast stays.
@@ -38,10 +38,9 @@ type Store interface {
 	// Ready returns nil when the database answers.
 	Ready(ctx context.Context) error
 
-	// Insert records e, in one transaction with the key of its cast, unless the
-	// key or the student has been here. It gives the time of the record either
-	// way; first tells the two apart.
-	Insert(ctx context.Context, key string, e Enrolment) (at time.Time, first bool, err error)
+	// Insert records e unless the student has a record. It gives the time of the
+	// record either way; first tells the two apart.
+	Insert(ctx context.Context, e Enrolment) (at time.Time, first bool, err error)
 
 	// Sweep deletes what has expired, now and then, until ctx ends.
 	Sweep(ctx context.Context) error
@@ -136,7 +135,7 @@ func (s *Service) insert(ctx context.Context, args enrollapi.InsertArgs, events 
 		return err
 	}
 	key := cmp.Or(rpc.KeyFrom(ctx), fmt.Sprintf("enroll.insert/%d", e.StudentID)) // a foreign client's call has none
-	at, first, err := s.store.Insert(ctx, key, e)
+	at, first, err := s.store.Insert(ctx, e)
 	if err != nil {
 		return err
 	}

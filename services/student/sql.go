@@ -18,11 +18,12 @@ var migrations embed.FS
 
 // SQLStore is a [Store] on MariaDB or SQLite.
 type SQLStore struct {
-	db   *sqldb.DB
-	box  *outbox.Outbox
-	log  *slog.Logger
-	keep Keep
-	done *sqldb.Group[finished]
+	db            *sqldb.DB
+	box           *outbox.Outbox
+	log           *slog.Logger
+	keep          Keep
+	registrations *sqldb.Group[*registering]
+	done          *sqldb.Group[finished]
 }
 
 // Keep are the settings of what the store keeps, and for how long.
@@ -31,12 +32,13 @@ type Keep struct {
 	KeyLife  time.Duration `env:"IDEMPOTENCY_KEY_LIFE" envDefault:"24h" desc:"how long a client's Idempotency-Key gives the same answer"`
 	InFlight time.Duration `env:"IDEMPOTENCY_IN_FLIGHT" envDefault:"15s" desc:"how long a request under an Idempotency-Key may stay unanswered before a repeat is let in"`
 	Casts    time.Duration `env:"OUTBOX_KEEP" envDefault:"168h" desc:"how long casts are kept after they were done"`
-	Inbox    time.Duration `env:"INBOX_KEEP" envDefault:"720h" desc:"how long keys of handled messages are kept"`
+	Inbox    time.Duration `env:"INBOX_KEEP" envDefault:"720h" desc:"how long keys of messages are kept that versions before this one noted"`
 }
 
 // NewSQLStore returns the store in db, whose casts go through box.
 func NewSQLStore(db *sqldb.DB, box *outbox.Outbox, keep Keep, log *slog.Logger) *SQLStore {
 	s := &SQLStore{db: db, box: box, keep: keep, log: log}
+	s.registrations = sqldb.NewGroup(registerPace, s.registerAll)
 	s.done = sqldb.NewGroup(finishPace, s.finishAll)
 	return s
 }
@@ -80,41 +82,6 @@ func (s *SQLStore) raiseFirstID(ctx context.Context) error {
 		return fmt.Errorf("set first student ID: %w", err)
 	}
 	return nil
-}
-
-// Register implements [Store].
-func (s *SQLStore) Register(ctx context.Context, r Registration) (int64, bool, error) {
-	var created bool
-	id, first, err := outbox.Once(ctx, s.db, "student.insert/"+r.Email, func(tx *sqldb.Tx) (id int64, err error) {
-		if id, created, err = s.create(ctx, tx, r); err != nil || !created {
-			return id, err
-		}
-		casts, err := followUps(ctx, id, r)
-		if err != nil {
-			return 0, err
-		}
-		return id, s.box.Enqueue(ctx, tx, subject(id), casts...)
-	})
-	if err != nil {
-		return 0, false, fmt.Errorf("register: %w", err)
-	}
-	return id, first && created, nil
-}
-
-// create adds a student. The unique index decides who has the address: its owner
-// is found there also when the key of his registration was swept long ago.
-func (s *SQLStore) create(ctx context.Context, tx *sqldb.Tx, r Registration) (id int64, created bool, err error) {
-	result, err := tx.ExecContext(ctx, tx.SQL(
-		`INSERT INTO students (email, firstname, lastname, registered_at) VALUES (?, ?, ?, $NOW)`), r.Email, r.Firstname, r.Lastname)
-	if sqldb.IsDuplicate(err) {
-		err := tx.QueryRowContext(ctx, `SELECT id FROM students WHERE email = ?`, r.Email).Scan(&id)
-		return id, false, err
-	}
-	if err != nil {
-		return 0, false, fmt.Errorf("insert student: %w", err)
-	}
-	id, err = result.LastInsertId()
-	return id, true, err
 }
 
 // Progress implements [Store].

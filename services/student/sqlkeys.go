@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"matriq/pkg/rpc"
@@ -18,14 +19,24 @@ func (s *SQLStore) Reserve(ctx context.Context, key string, hash [32]byte) (answ
 	if len(key) > maxKey {
 		return 0, rpc.Errorf(rpc.InvalidArgument, "the idempotency key must have 1 to %d bytes", maxKey)
 	}
+	inFlight, life := s.keep.InFlight.Milliseconds(), s.keep.KeyLife.Milliseconds()
+	_, err = s.db.ExecContext(ctx, s.db.SQL(insertKey), key, hash[:], inFlight, life)
+	if sqldb.IsDuplicate(err) {
+		answer, err = s.reserveAgain(ctx, key, hash, inFlight, life)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reserve idempotency key: %w", err)
+	}
+	return answer, nil
+}
+
+// reserveAgain takes a key that has been here.
+func (s *SQLStore) reserveAgain(ctx context.Context, key string, hash [32]byte, inFlight, life int64) (answer int64, err error) {
 	err = sqldb.InTx(ctx, s.db, func(tx *sqldb.Tx) error {
-		inFlight, life := s.keep.InFlight.Milliseconds(), s.keep.KeyLife.Milliseconds()
-		_, err := tx.ExecContext(ctx, tx.SQL(insertKey), key, hash[:], inFlight, life)
-		if !sqldb.IsDuplicate(err) {
-			return err
-		}
 		k, err := readKey(ctx, tx, key)
 		switch {
+		case errors.Is(err, sql.ErrNoRows): // swept just now: it is free when they come again
+			return ErrKeyInFlight
 		case err != nil:
 			return err
 		case k.expired: // somebody else's, long ago
@@ -39,10 +50,7 @@ func (s *SQLStore) Reserve(ctx context.Context, key string, hash [32]byte) (answ
 		}
 		return retake(ctx, tx, key, hash, inFlight, life)
 	})
-	if err != nil {
-		return 0, fmt.Errorf("reserve idempotency key: %w", err)
-	}
-	return answer, nil
+	return answer, err
 }
 
 const (

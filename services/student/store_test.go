@@ -193,7 +193,57 @@ func TestStore_RegisterManyAtOnce(t *testing.T) {
 	})
 }
 
-// Who comes back after his key was swept is still known by his address.
+// Newcomers who come together with people who are known, and with themselves, each
+// get what is theirs.
+func TestStore_RegisterAmongTheKnown(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, dsn string) {
+		store := newReplica(t, dsn)
+		person := func(i int) student.Registration {
+			r := somchai()
+			r.Email = fmt.Sprintf("s%d@x.th", i)
+			return r
+		}
+		const people, known, times = 20, 8, 3
+		var mu sync.Mutex
+		ids, firsts := make([]map[int64]int, people), make([]int, people)
+		register := func(i int) {
+			id, first, err := store.Register(t.Context(), person(i))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if ids[i] == nil {
+				ids[i] = map[int64]int{}
+			}
+			ids[i][id]++
+			if first {
+				firsts[i]++
+			}
+		}
+		for i := range known {
+			register(i)
+		}
+		var coming sync.WaitGroup
+		for range times {
+			for i := range people {
+				coming.Go(func() { register(i) })
+			}
+		}
+		coming.Wait()
+		for i := range people {
+			if len(ids[i]) != 1 || firsts[i] != 1 {
+				t.Errorf("person %d has the IDs %v and was the first %d times, want one of each", i, ids[i], firsts[i])
+			}
+		}
+		if n := number(t, store.db, `SELECT COUNT(*) FROM outbox`); n != 3*people {
+			t.Errorf("%d casts, want %d", n, 3*people)
+		}
+	})
+}
+
+// Who comes back after his casts were swept is still known by his address.
 func TestStore_RegisterAfterTheSweep(t *testing.T) {
 	t.Parallel()
 	sqldbtest.Each(t, func(t *testing.T, dsn string) {

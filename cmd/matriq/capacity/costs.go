@@ -14,8 +14,8 @@ type Cost struct {
 	// Calls, Casts and Events are messages between services; a call is a request and
 	// a reply.
 	Calls, Casts, Events float64
-	// Commits are transactions at MariaDB when people come one after the other; of
-	// those who come at once some share a commit.
+	// Commits are transactions of several statements at MariaDB when people come one
+	// after the other; of those who come at once some share a commit.
 	Commits float64
 	// Redis are commands, those within scripts too.
 	Redis float64
@@ -32,14 +32,14 @@ func (c Cost) Messages() float64 { return 2*c.Calls + c.Casts + c.Events }
 func costs() map[string]Cost {
 	return map[string]Cost{
 		ByREST: {
-			Mails: 2, Calls: 4, Casts: 4, Events: 3, Commits: 4, Redis: 57,
+			Mails: 2, Calls: 4, Casts: 4, Events: 3, Commits: 3, Redis: 57,
 			CPU: map[string]float64{
 				"otp-gateway": 0.78, "register-gateway": 0.53, "otp": 0.84, "email": 1.03, "student": 1.47, "enroll": 0.55,
 				"rabbitmq": 2.83, "redis": 0.44, "mariadb": 2.87,
 			},
 		},
 		ByPages: {
-			Mails: 2, Calls: 5, Casts: 4, Events: 3, Commits: 5, Redis: 67,
+			Mails: 2, Calls: 5, Casts: 4, Events: 3, Commits: 3, Redis: 67,
 			CPU: map[string]float64{
 				"ui": 3.97, "otp-gateway": 1.15, "register-gateway": 1.18, "otp": 1.28, "email": 1.41, "student": 2.36, "enroll": 0.69,
 				"rabbitmq": 4.23, "redis": 0.86, "mariadb": 3.97,

@@ -21,8 +21,8 @@ func main() {
 type store struct{ enroll.Store }
 
 // Insert implements [enroll.Store].
-func (s store) Insert(ctx context.Context, key string, e enroll.Enrolment) (time.Time, bool, error) {
-	at, first, err := s.Store.Insert(ctx, key, e)
+func (s store) Insert(ctx context.Context, e enroll.Enrolment) (time.Time, bool, error) {
+	at, first, err := s.Store.Insert(ctx, e)
 	if err == nil && first {
 		crash.Die()
 	}
