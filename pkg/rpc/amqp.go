@@ -44,18 +44,21 @@ import (
 //	          closed:  1024     one a     window    in order
 //	          fail or           lane      of 512
 //	          wait
+//	                 └─ nothing waits ─┘
 //
 // The gate is shut while there is no epoch and while the broker blocks P.
 // Behind it are two lanes, each with its queue, its channel, one writer and one
 // settler: one for transient envelopes and one for stored ones, so that calls
 // go on while a queue that has lost its quorum confirms nothing. A writer takes
 // a slot of its window before an envelope, and the settler gives it back, so at
-// most 512 of a lane are unconfirmed. When the gate shuts, the writer fails what
-// waits in its queue, or keeps it until its context ends, as the caller chose.
+// most 512 of a lane are unconfirmed. While its queue is empty, a slot is free and
+// P has room, whoever publishes does himself what the writer would. When the gate
+// shuts, the writer fails what waits in its queue, or keeps it until its context
+// ends, as the caller chose.
 //
 // Behind the writers, and behind the acks on C, each connection has a flusher
 // that hands what was written meanwhile to the socket in one piece; see
-// [batchedConn]. The flusher alone meets a socket that takes nothing; each write
+// [batchedConn]. The flusher alone waits for a socket that takes nothing; each write
 // has a deadline of 5 s, after which the epoch is over. Then what is queued fails
 // as not sent, and what is written without a confirm fails as sent.
 //

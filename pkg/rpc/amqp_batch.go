@@ -11,23 +11,27 @@ import (
 // to the socket for every envelope and every ack; under load most of what those
 // cost, here and at the broker, is the system call and the packet.
 //
-// After a rest of the connection Write hands its bytes to the socket itself: there
+// After a rest of the connection Write offers its bytes to the socket itself: there
 // is nothing to gather then, and to wake the flusher would cost more than it saves.
+// What the socket does not take at once is the flusher's.
+//
+// Write never waits, since amqp091-go holds locks meanwhile that others need. Who
+// has much to write asks [batchedConn.hasRoom] or waits for it before.
 //
 // What Write has taken counts as sent: an error of the socket is told by the next
 // Write, and ends the connection, so that whoever waits for a confirm learns of it
-// as well. Each write to the socket has a deadline, since amqp091-go sets none and
-// a broker under an alarm stops reading. At most maxBatch bytes wait, and then
-// Write does.
+// as well. Each write of the flusher has a deadline, since amqp091-go sets none and
+// a broker under an alarm stops reading.
 type batchedConn struct {
 	net.Conn
 	limit time.Duration // of one write to the socket
+	offer offer
 
 	mu      sync.Mutex
 	room    sync.Cond // told when pending was taken, and of the end
 	pending []byte
 	spare   []byte    // the buffer that was pending before
-	busy    bool      // somebody writes to the socket
+	busy    bool      // the flusher writes to the socket
 	rested  time.Time // since when nobody does
 	err     error     // why nothing more is taken
 
@@ -45,27 +49,48 @@ const (
 // newBatchedConn returns conn with a flusher, which runs until the connection is
 // closed or fails.
 func newBatchedConn(conn net.Conn, limit time.Duration) *batchedConn {
-	c := &batchedConn{Conn: conn, limit: limit, filled: make(chan struct{}, 1), closed: make(chan struct{})}
+	c := &batchedConn{Conn: conn, limit: limit, offer: newOffer(conn), filled: make(chan struct{}, 1), closed: make(chan struct{})}
 	c.room.L = &c.mu
 	return c
 }
 
-// Write takes b. It waits while too much is pending.
+// Write takes b.
 func (c *batchedConn) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil && len(c.pending) > 0 && len(c.pending)+len(b) > maxBatch {
-		c.room.Wait()
-	}
 	if c.err != nil {
 		return 0, c.err
 	}
+	taken := 0
 	if !c.busy && len(c.pending) == 0 && time.Since(c.rested) > rest {
-		return len(b), c.hand(b)
+		var err error
+		if taken, err = c.offer.write(b); err != nil {
+			c.fail(err)
+			return taken, err
+		}
+		c.rested = time.Now()
 	}
-	c.pending = append(c.pending, b...)
-	c.tell()
+	if taken < len(b) {
+		c.pending = append(c.pending, b[taken:]...)
+		c.tell()
+	}
 	return len(b), nil
+}
+
+// hasRoom tells whether less than maxBatch is pending.
+func (c *batchedConn) hasRoom() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && len(c.pending) < maxBatch
+}
+
+// awaitRoom returns when there is room, or the connection has ended.
+func (c *batchedConn) awaitRoom() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.err == nil && len(c.pending) >= maxBatch {
+		c.room.Wait()
+	}
 }
 
 // tell wakes the flusher.
@@ -77,21 +102,15 @@ func (c *batchedConn) tell() {
 }
 
 // hand hands batch to the socket while mu, which the caller holds, is let go.
-func (c *batchedConn) hand(batch []byte) error {
+func (c *batchedConn) hand(batch []byte) {
 	c.busy = true
 	c.mu.Unlock()
 	err := c.write(batch)
 	c.mu.Lock()
 	c.busy, c.rested = false, time.Now()
 	if err != nil {
-		c.end(err)
-		_ = c.Conn.Close() // it is of no use any more
-		return err
+		c.fail(err)
 	}
-	if len(c.pending) > 0 {
-		c.tell()
-	}
-	return nil
 }
 
 // flush is the flusher.
@@ -106,18 +125,18 @@ func (c *batchedConn) flush() {
 	}
 }
 
-// handPending hands what is pending to the socket. While somebody else is at the
-// socket it does nothing: it is told again.
+// handPending hands what is pending to the socket. An error ends the connection, and
+// whoever writes next is told.
 func (c *batchedConn) handPending() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.busy || c.err != nil || len(c.pending) == 0 {
+	if c.err != nil || len(c.pending) == 0 {
 		return
 	}
 	batch := c.pending
 	c.pending = c.spare
 	c.room.Broadcast()
-	_ = c.hand(batch) // an error ends the connection, and whoever writes next is told
+	c.hand(batch)
 	c.spare = batch[:0]
 }
 
@@ -127,6 +146,12 @@ func (c *batchedConn) write(batch []byte) error {
 	}
 	_, err := c.Conn.Write(batch)
 	return err
+}
+
+// fail ends a connection whose socket is of no use any more. The caller holds mu.
+func (c *batchedConn) fail(err error) {
+	c.end(err)
+	_ = c.Conn.Close() // it has failed
 }
 
 // end has every Write fail with the first cause. The caller holds mu.

@@ -46,7 +46,7 @@ func TestBatchedConn_Gathers(t *testing.T) {
 				t.Errorf("write %s: %d, %v", text, n, err)
 			}
 		}
-		go write("a") // after a rest: by itself
+		go write("a") // which the flusher takes
 		synctest.Wait()
 		write("b")
 		write("c")
@@ -66,35 +66,51 @@ func TestBatchedConn_Gathers(t *testing.T) {
 	})
 }
 
-// Whoever writes more than may wait does so until there is room, or the end.
+// Write never waits; whoever asks for room first does so until there is some, or the
+// end.
 func TestBatchedConn_Waits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		socket := &pieces{letGo: make(chan struct{})}
 		conn := newBatchedConn(socket, time.Second)
 		go conn.flush()
-		go func() { _, _ = conn.Write([]byte("x")) }() // the close ends it, or not
-		synctest.Wait()                                // the socket has that
+		quarter := bytes.Repeat([]byte("x"), maxBatch/4)
 		written := 0
-		ended := make(chan error, 1)
-		go func() {
-			for {
-				if _, err := conn.Write(bytes.Repeat([]byte("x"), maxBatch/4)); err != nil {
-					ended <- err
-					return
-				}
-				written++
+		write := func() {
+			if _, err := conn.Write(quarter); err != nil {
+				t.Error(err)
 			}
-		}()
+			written++
+		}
+		write()
+		synctest.Wait() // the socket has that
+		for conn.hasRoom() {
+			write()
+		}
+		if written != 5 {
+			t.Errorf("%d quarters were taken while there was room, want 1 and 4", written)
+		}
+		write() // as an ack, which does not ask
+		waited := make(chan struct{})
+		go func() { conn.awaitRoom(); close(waited) }()
 		synctest.Wait()
-		if written != 4 {
-			t.Errorf("%d quarters were taken, want 4", written)
+		select {
+		case <-waited:
+			t.Error("nobody waited for room")
+		default:
+		}
+		socket.letGo <- struct{}{}
+		<-waited
+		synctest.Wait() // the socket has the other five
+		for conn.hasRoom() {
+			write()
 		}
 		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := <-ended; !errors.Is(err, net.ErrClosed) {
-			t.Errorf("the one that waited got %v", err)
+		conn.awaitRoom() // there is nothing to wait for
+		if _, err := conn.Write(quarter); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("write after the close: %v", err)
 		}
 		close(socket.letGo)
 	})
@@ -107,17 +123,67 @@ func TestBatchedConn_Deadline(t *testing.T) {
 		near, far := net.Pipe()
 		conn := newBatchedConn(near, time.Second)
 		began := time.Now()
-		for _, text := range []string{"nobody reads this", "nor this"} {
-			if _, err := conn.Write([]byte(text)); !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("write: %v, want the cause", err)
-			}
+		if _, err := conn.Write([]byte("nobody reads this")); err != nil {
+			t.Errorf("write: %v, want nil: nothing has failed yet", err)
 		}
+		conn.flush() // until the end of the connection
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("it took %v, want 1s", took)
 		}
-		conn.flush() // has nothing to do any more
+		if _, err := conn.Write([]byte("nor this")); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("write: %v, want the cause", err)
+		}
 		if _, err := far.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("the other side reads %v, want the end", err)
 		}
 	})
+}
+
+// What a real socket has no room for is written when it has; nothing is lost or
+// swapped, and nobody waits meanwhile.
+func TestBatchedConn_FullSocket(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	near, err := new(net.Dialer).DialContext(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	conn := newBatchedConn(near, time.Minute)
+	flushed := make(chan struct{})
+	go func() { conn.flush(); close(flushed) }()
+
+	const size, count = 64 << 10, 256 // 16 MiB, more than the kernel keeps for a socket
+	for i := range count {
+		conn.mu.Lock()
+		conn.rested = time.Time{} // each is offered to the socket where nothing is pending
+		conn.mu.Unlock()
+		if _, err := conn.Write(bytes.Repeat([]byte{byte(i)}, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if conn.hasRoom() {
+		t.Error("a socket has taken 16 MiB that nobody reads")
+	}
+	piece := make([]byte, size)
+	for i := range count {
+		if _, err := io.ReadFull(far, piece); err != nil {
+			t.Fatal(err)
+		}
+		if want := bytes.Repeat([]byte{byte(i)}, size); !bytes.Equal(piece, want) {
+			t.Fatalf("piece %d begins with %d and ends with %d", i, piece[0], piece[size-1])
+		}
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	<-flushed
 }

@@ -2,6 +2,8 @@ package rpc_test
 
 import (
 	"context"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,19 +38,24 @@ func BenchmarkAMQP_Call(b *testing.B) {
 	for ends[0].Serving() != nil || ends[1].Ready() != nil {
 		<-time.After(10 * time.Millisecond)
 	}
-	calling := rpc.WithMeta(b.Context(), rpc.Meta{Language: "th", RequestID: "d41d8cd98f00b204", ClientIP: "192.0.2.17"})
-	b.ReportAllocs()
-	b.SetParallelism(8)
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if _, err := echo.Call(calling, ends[1], request{Text: "sixty bytes or so, as most calls have"}); err != nil {
-				b.Error(err)
-				return
+	for _, callers := range []int{1, 16} {
+		b.Run(strconv.Itoa(callers), func(b *testing.B) {
+			calling := rpc.WithMeta(b.Context(), rpc.Meta{Language: "th", RequestID: "d41d8cd98f00b204", ClientIP: "192.0.2.17"})
+			b.ReportAllocs()
+			var wg sync.WaitGroup
+			for c := range callers {
+				wg.Go(func() {
+					for range (b.N + c) / callers {
+						if _, err := echo.Call(calling, ends[1], request{Text: "sixty bytes or so, as most calls have"}); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
 			}
-		}
-	})
-	b.StopTimer()
+			wg.Wait()
+		})
+	}
 	stop()
 	if err := <-served; err != nil {
 		b.Error(err)

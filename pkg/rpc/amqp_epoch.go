@@ -18,6 +18,7 @@ type amqpEpoch struct {
 	number   uint64
 	sockets  sockets
 	p, c     *amqp.Connection
+	out      *batchedConn // of P
 	lanes    [2]*amqpLane // transient, stored
 	getter   amqpGetter
 	replyKey string
@@ -43,6 +44,14 @@ func newAMQPEpoch(t *amqpTransport, number uint64) *amqpEpoch {
 	ep := &amqpEpoch{t: t, number: number, done: make(chan struct{})}
 	ep.gate.Store(&amqpGate{changed: make(chan struct{})})
 	return ep
+}
+
+// latest is the connection that was dialled last.
+func (s *sockets) latest() *batchedConn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conn, _ := s.conns[len(s.conns)-1].(*batchedConn) // dial makes no others
+	return conn
 }
 
 // fail ends the epoch; the first cause counts.
@@ -166,6 +175,7 @@ func (ep *amqpEpoch) build(ctx context.Context) (err error) {
 	if ep.p, err = ep.dial(ctx, "P"); err != nil {
 		return err
 	}
+	ep.out = ep.sockets.latest()
 	if ep.c, err = ep.dial(ctx, "C"); err != nil {
 		return err
 	}
