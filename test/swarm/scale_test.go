@@ -38,8 +38,12 @@ func (s *stack) running(ctx context.Context, service string) (ids []string) {
 	return ids
 }
 
-// asked is how many requests show the names of all replicas.
-const asked = 10
+const (
+	// asked is how many requests show the names of all replicas.
+	asked = 10
+	// tens is how often they are sent: on a busy machine most take more than a second.
+	tens = 20
+)
 
 // showNames: ten requests show the name of the one replica, then those of nine.
 func showNames(t *testing.T, s *stack) load.Report {
@@ -58,7 +62,7 @@ func showNames(t *testing.T, s *stack) load.Report {
 func (s *stack) askForNames(t *testing.T, replicas int) load.Report {
 	t.Helper()
 	run := load.Start(t.Context(), s.site, s.crowd, load.Plan{})
-	for range 3 {
+	for range tens {
 		names := map[string]bool{}
 		for range asked {
 			name, page, err := run.First(t.Context())
