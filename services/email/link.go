@@ -37,12 +37,17 @@ func (s mailServer) dial(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
+// connectTimeout bounds the connecting alone: a network that lets nothing through
+// yet, as that of a stack that has just begun, is to cost a mail seconds.
+const connectTimeout = 5 * time.Second
+
 func (s mailServer) connect(ctx context.Context) (net.Conn, error) {
 	addr := net.JoinHostPort(s.host, strconv.Itoa(s.port))
+	dialer := &net.Dialer{Timeout: connectTimeout}
 	if s.encryption == implicit {
-		return (&tls.Dialer{Config: s.tls}).DialContext(ctx, "tcp", addr)
+		return (&tls.Dialer{NetDialer: dialer, Config: s.tls}).DialContext(ctx, "tcp", addr)
 	}
-	return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	return dialer.DialContext(ctx, "tcp", addr)
 }
 
 // greet encrypts and logs in as SMTP_URL says. The library is handed the open
