@@ -187,3 +187,29 @@ func TestBatchedConn_FullSocket(t *testing.T) {
 	}
 	<-flushed
 }
+
+// Who moves the read deadline is kept for a lull, and let go by the end.
+func TestBatchedConn_Lull(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := newBatchedConn(near, time.Second)
+		began := time.Now()
+		if err := conn.SetReadDeadline(began.Add(time.Minute)); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != lull {
+			t.Errorf("it took %v, want %v", took, lull)
+		}
+		go func() { _ = conn.Close() }() // of a pipe, which cannot fail
+		began = time.Now()
+		_ = conn.SetReadDeadline(began.Add(time.Minute)) // fails after the close
+		if took := time.Since(began); took != 0 {
+			t.Errorf("after the close it took %v", took)
+		}
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("read: %v", err)
+		}
+	})
+}
