@@ -19,6 +19,7 @@ type Caller struct {
 	method   string
 	replyKey string
 	headers  func(deadline time.Time) amqp.Table // of a request; nil: none
+	encoding string                              // of its content
 	last     atomic.Uint64
 	pool     sync.Pool // of channels for one outcome
 
@@ -99,7 +100,7 @@ func (c *Caller) Call(ctx context.Context, body []byte) ([]byte, error) {
 	c.waiting[id] = waits
 	c.mu.Unlock()
 	_, err := c.publish.PublishWithDeferredConfirm(exchange, c.method, true, false, amqp.Publishing{
-		Headers: c.table(), ContentType: "application/json", DeliveryMode: amqp.Transient, Expiration: "5000",
+		Headers: c.table(), ContentType: "application/json", ContentEncoding: c.encoding, DeliveryMode: amqp.Transient, Expiration: "5000",
 		CorrelationId: id, ReplyTo: c.replyKey, Body: body,
 	})
 	if err != nil {

@@ -7,15 +7,15 @@ import (
 )
 
 // NewEnvelopeCaller is [NewCaller] for requests that take along what those of
-// package rpc do: the headers that a Nameko worker reads, and the deadline.
-// amqp091-go writes and reads each of them as an object of its own, whoever uses
-// it; what this costs is no cost of package rpc.
+// package rpc do: the headers and the encoding that a Nameko worker reads, and the
+// deadline. amqp091-go makes several objects of each, on both sides, whoever uses it;
+// they are no cost of package rpc.
 func NewEnvelopeCaller(url, method string) (*Caller, error) {
 	c, err := NewCaller(url, method)
 	if err != nil {
 		return nil, err
 	}
-	c.headers = envelope
+	c.headers, c.encoding = envelope, "utf-8"
 	return c, nil
 }
 
