@@ -5,7 +5,7 @@
 // A [Gate] counts the steps under way. By Little's law they are as many as are
 // served in a second, times how long each takes: while each takes less than the
 // target, there are fewer than rate × target. That product is the limit, with the
-// rate as it was measured in the last second. A first step that finds the limit
+// greatest rate that was measured of late. A first step that finds the limit
 // reached is turned away; a later one never is, but is counted, so that people who
 // have begun leave less room for people who have not. What the steps wait for, a
 // processor, a queue or a database, does not matter.
@@ -33,11 +33,14 @@ import (
 
 const (
 	// burst is how long the limit may be exceeded before anybody is turned away.
-	burst = 250 * time.Millisecond
+	burst = 500 * time.Millisecond
 	// flood is how many times the limit is not exceeded even for that long.
 	flood = 8
 	// ratePeriod is how far back the rate looks.
 	ratePeriod = time.Second
+	// rateMemory is how long a greater rate is remembered: a disk that stands still
+	// for a second is no smaller machine, and who lets fewer in sees fewer served.
+	rateMemory = 10 * time.Second
 )
 
 // Options are what a gate works with.
@@ -55,16 +58,17 @@ type Gate struct {
 
 	mu       sync.Mutex
 	underWay int
-	// full is since when the limit has been reached; zero: it is not.
-	full   time.Time
-	served rate // all steps
-	line   line
-	counts counts
+	// full is since when the limit has been reached, free since when it has not;
+	// zero: patience has been granted anew, and it has been reached.
+	full, free time.Time
+	served     peak // all steps
+	line       line
+	counts     counts
 }
 
 // New returns an open gate.
 func New(o Options) *Gate {
-	g := &Gate{cfg: o.Config, served: newRate(ratePeriod)}
+	g := &Gate{cfg: o.Config, served: newPeak(ratePeriod, rateMemory)}
 	if o.Target > 0 {
 		g.line = newLine(float64(o.Floor) / o.Target.Seconds())
 	}
@@ -119,32 +123,50 @@ func (s Step) End(served bool) {
 	now := time.Now()
 	s.gate.mu.Lock()
 	defer s.gate.mu.Unlock()
-	s.gate.underWay--
+	s.gate.ended(s.first, served, now)
+}
+
+func (g *Gate) ended(first, served bool, now time.Time) {
+	g.underWay--
+	if g.underWay < g.limit(now) {
+		g.below(now)
+	}
 	if !served {
 		return
 	}
-	s.gate.served.add(now)
-	if s.first {
-		s.gate.line.served(now)
+	g.served.add(now)
+	if first {
+		g.line.served(now)
 	}
 }
 
 // closed tells whether first steps are turned away. The patience of [burst] is
-// granted anew once half of the limit is free: otherwise, where as many as can be
-// borne are under way all the time, each place that gets free would let a burst in.
+// granted anew once the limit has not been reached for as long: where as many as can
+// be borne are under way all the time, each place that gets free would let a burst in.
 func (g *Gate) closed(now time.Time) bool {
 	if g.cfg.Target <= 0 {
 		return false
 	}
 	limit := g.limit(now)
-	switch {
-	case 2*g.underWay < limit:
-		g.full = time.Time{}
-	case g.underWay < limit:
-	case g.full.IsZero():
+	if g.underWay < limit {
+		g.below(now)
+		return false
+	}
+	g.free = time.Time{}
+	if g.full.IsZero() {
 		g.full = now
 	}
-	return g.underWay >= limit && (now.Sub(g.full) >= burst || g.underWay >= flood*limit)
+	return now.Sub(g.full) >= burst || g.underWay >= flood*limit
+}
+
+// below notes that the limit is not reached.
+func (g *Gate) below(now time.Time) {
+	if g.free.IsZero() {
+		g.free = now
+	}
+	if now.Sub(g.free) >= burst {
+		g.full = time.Time{}
+	}
 }
 
 // limit is how many steps may be under way.

@@ -87,6 +87,24 @@ func TestGate_OpenBelowTheFloor(t *testing.T) {
 	})
 }
 
+// A disk that is slow for half a second now and then makes no smaller machine.
+func TestGate_BearsStalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(1000, 300*time.Millisecond, usual())
+		s.stalls = func(now time.Time) time.Duration {
+			if now.Second()%4 == 0 && now.Nanosecond() < 5e8 {
+				return 300 * time.Millisecond
+			}
+			return 0
+		}
+		s.arrive(t, 100, 2*time.Minute, 0)
+		if part := float64(len(s.refused)) / float64(s.done+len(s.refused)); part > 0.045 {
+			t.Errorf("%.1f %% were turned away", 100*part)
+		}
+	})
+}
+
 // People who come all at once, when the lesson is over, are let in.
 func TestGate_BearsABurst(t *testing.T) {
 	t.Parallel()

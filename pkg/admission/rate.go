@@ -20,6 +20,22 @@ func (r *rate) add(now time.Time) {
 	r.value, r.last = r.at(now)+1/r.period, now
 }
 
+// peak is the greatest rate of late. Only slowly it falls to the one that is
+// measured.
+type peak struct {
+	rate
+	greatest rate
+}
+
+func newPeak(period, memory time.Duration) peak { return peak{newRate(period), newRate(memory)} }
+
+func (p *peak) add(now time.Time) {
+	p.rate.add(now)
+	p.greatest.atLeast(p.value, now)
+}
+
+func (p *peak) at(now time.Time) float64 { return max(p.rate.at(now), p.greatest.at(now)) }
+
 // atLeast takes a rate for true that was not measured. It is forgotten as others
 // are.
 func (r *rate) atLeast(value float64, now time.Time) {

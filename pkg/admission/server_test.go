@@ -16,8 +16,9 @@ import (
 type server struct {
 	gate    *admission.Gate
 	workers chan struct{}
-	takes   time.Duration // each step
-	away    chan struct{} // closed when the workers are back; nil: they are there
+	takes   time.Duration                 // each step
+	stalls  func(time.Time) time.Duration // how much longer a step takes; nil: no stalls
+	away    chan struct{}                 // closed when the workers are back; nil: they are there
 
 	mu      sync.Mutex
 	done    int // visits
@@ -67,7 +68,11 @@ func (s *server) serve(step admission.Step) {
 	if s.away != nil {
 		<-s.away
 	}
-	pause(s.takes)
+	takes := s.takes
+	if s.stalls != nil {
+		takes += s.stalls(began)
+	}
+	pause(takes)
 	<-s.workers
 	step.End(true)
 	s.mu.Lock()
