@@ -186,8 +186,9 @@ func TestCosts_AreTheModels(t *testing.T) {
 					t.Errorf("%v %s a registration: write them into the model, and run make docs; it says %v", n[0], name, n[1])
 				}
 			}
-			// What the services ask by themselves meanwhile is in here too.
-			if got := grown["sql Com_commit"] / people; got < want.Commits-0.5 || got > want.Commits+0.5 {
+			// What the services ask by themselves meanwhile is in here too. The three notes
+			// that end a registration take two commits, or one when they come at once.
+			if got := grown["sql Com_commit"] / people; got < want.Commits-1 || got > want.Commits+0.5 {
 				t.Errorf("%.2f commits a registration: write them into the model, and run make docs; it says %v", got, want.Commits)
 			}
 			if got := sum(grown, "redis"); got < want.Redis*0.95 || got > want.Redis*1.05 {
