@@ -172,20 +172,20 @@ func (o *operator) shell(t *testing.T, code string) (string, error) {
 }
 
 // register has people register by the pages, who then must be there to the end.
-func (o *operator) register(t *testing.T, people int) {
+func (o *operator) register(t *testing.T, n int) {
 	t.Helper()
-	o.registerIn(t, o.crowd, people)
+	o.registerIn(t, o.crowd, n)
 	o.checkTold(t, nil)
 }
 
-func (o *operator) registerIn(t *testing.T, crowd *load.Crowd, people int) {
+func (o *operator) registerIn(t *testing.T, crowd *load.Crowd, n int) {
 	t.Helper()
 	if err := o.site.List(t.Context(), people); err != nil {
 		t.Fatal(err)
 	}
 	run := load.Start(t.Context(), o.site, crowd, load.Plan{})
 	defer run.Stop()
-	for range people {
+	for range n {
 		person := run.Visitor()
 		if err := person.AskCode(t.Context()); err != nil {
 			t.Fatalf("asks for a code: %v", err)
