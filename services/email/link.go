@@ -37,8 +37,8 @@ func (s mailServer) dial(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-// connectTimeout bounds the connecting alone: a network that lets nothing through
-// yet, as that of a stack that has just begun, is to cost a mail seconds.
+// connectTimeout bounds the connecting alone: a machine without power, or a network
+// that lets nothing through, is to cost a mail seconds.
 const connectTimeout = 5 * time.Second
 
 func (s mailServer) connect(ctx context.Context) (net.Conn, error) {
