@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"errors"
+	"net/http"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -25,11 +27,35 @@ func (s *Swarm) serveImages(ctx context.Context, net network) error {
 	if err != nil {
 		return err
 	}
+	if err := awaitRegistry(ctx, address); err != nil {
+		return err
+	}
 	var all errgroup.Group
 	for _, i := range standIns() {
 		all.Go(func() error { return push(ctx, d, i.tag, address+"/library/"+i.tag) })
 	}
 	return all.Wait()
+}
+
+// registryPatience is how long the registry may take to begin.
+const registryPatience = 30 * time.Second
+
+// awaitRegistry returns once the registry answers: the engine takes connections to
+// a container's port before anybody listens there.
+func awaitRegistry(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, registryPatience)
+	defer cancel()
+	return poll(ctx, 100*time.Millisecond, func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v2/", nil)
+		if err != nil {
+			return err
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		return res.Body.Close()
+	})
 }
 
 // push puts an image into a registry under the name that says which.
