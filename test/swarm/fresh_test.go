@@ -2,6 +2,7 @@ package swarm_test
 
 import (
 	"context"
+	"crypto/rand"
 	"net"
 	"slices"
 	"testing"
@@ -17,26 +18,28 @@ func (o *operator) fresh(t *testing.T) {
 	node := o.swarm.Nodes[2]
 	o.takeOut(t, node)
 	site := &load.Site{
-		Origin: o.site.Origin, Addresses: []string{node.Addr},
+		Origin: o.site.Origin, OTPGateway: o.site.OTPGateway, RegisterGateway: o.site.RegisterGateway,
+		Name: client, Addresses: []string{node.Addr},
 		Inbox: harness.Inbox("http://" + net.JoinHostPort(node.Addr, inboxPort)),
+	}
+	usual := o.env
+	defer func() { o.env = usual }()
+	o.env = append(append(slices.Clone(usual), node.Env()...), "STACK=fresh")
+	out, err := o.shell(t, "deploy/up --init --inbox --pull")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Log(out)
+	site.Password = rand.Text()
+	if out, err := o.command(t, "fresh", client+":"+site.Password+":otp+register+import\n", "secret", "api_clients"); err != nil {
+		t.Fatalf("deploy/secret api_clients: %v\n%s", err, out)
+	}
+	if err := site.List(t.Context(), 1); err != nil {
+		t.Fatal(err)
 	}
 	run := load.Start(t.Context(), site, load.NewCrowd(), load.Plan{})
 	defer run.Stop()
 	person := run.Visitor()
-
-	usual := o.env
-	defer func() { o.env = usual }()
-	o.env = append(append(slices.Clone(usual), node.Env()...), "STACK=fresh")
-	for _, code := range []string{
-		"deploy/up --init --inbox --pull",
-		"echo " + person.Email() + " > list.csv; deploy/matriq import list.csv",
-	} {
-		out, err := o.shell(t, code)
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", code, err, out)
-		}
-		t.Logf("%s\n%s", code, out)
-	}
 	if err := person.AskCode(t.Context()); err != nil {
 		t.Fatalf("asks for a code: %v", err)
 	}
