@@ -25,15 +25,12 @@ func (o *operator) fresh(t *testing.T) {
 	usual := o.env
 	defer func() { o.env = usual }()
 	o.env = append(append(slices.Clone(usual), node.Env()...), "STACK=fresh")
-	out, err := o.shell(t, "deploy/up --init --inbox --pull")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	t.Log(out)
+	o.brings(t, "deploy/up --init --inbox --pull")
 	site.Password = rand.Text()
 	if out, err := o.command(t, "fresh", client+":"+site.Password+":otp+register+import\n", "secret", "api_clients"); err != nil {
 		t.Fatalf("deploy/secret api_clients: %v\n%s", err, out)
 	}
+	o.brings(t, "deploy/up --inbox --pull")
 	if err := site.List(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +43,16 @@ func (o *operator) fresh(t *testing.T) {
 	if err := person.Finish(t.Context()); err != nil {
 		t.Errorf("registers: %v", err)
 	}
+}
+
+// brings runs a command that has to succeed.
+func (o *operator) brings(t *testing.T, command string) {
+	t.Helper()
+	out, err := o.shell(t, command)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	t.Logf("%s\n%s", command, out)
 }
 
 // takeOut has a node leave the swarm for good, without its images.
