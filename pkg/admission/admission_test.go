@@ -91,7 +91,7 @@ func TestGate_OpenBelowTheFloor(t *testing.T) {
 func TestGate_BearsStalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newServer(1000, 300*time.Millisecond, usual())
+		s := newServer(1000, 200*time.Millisecond, usual())
 		s.stalls = func(now time.Time) time.Duration {
 			if now.Second()%4 == 0 && now.Nanosecond() < 5e8 {
 				return 300 * time.Millisecond

@@ -40,7 +40,7 @@ func newServer(workers int, takes time.Duration, cfg admission.Config) *server {
 	}
 }
 
-func usual() admission.Config { return admission.Config{Target: 400 * time.Millisecond, Floor: 24} }
+func usual() admission.Config { return admission.Config{Target: 300 * time.Millisecond, Floor: 24} }
 
 // visit is a first step and as many later ones.
 func (s *server) visit(later int) {
