@@ -34,15 +34,15 @@ func costs() map[string]Cost {
 		ByREST: {
 			Mails: 2, Calls: 4, Casts: 4, Events: 3, Commits: 3, Redis: 57,
 			CPU: map[string]float64{
-				"otp-gateway": 0.78, "register-gateway": 0.53, "otp": 0.84, "email": 1.03, "student": 1.47, "enroll": 0.55,
-				"rabbitmq": 2.83, "redis": 0.44, "mariadb": 2.87,
+				"otp-gateway": 0.58, "register-gateway": 0.38, "otp": 0.66, "email": 0.86, "student": 0.79, "enroll": 0.27,
+				"rabbitmq": 2.27, "redis": 0.40, "mariadb": 0.56,
 			},
 		},
 		ByPages: {
 			Mails: 2, Calls: 5, Casts: 4, Events: 3, Commits: 3, Redis: 67,
 			CPU: map[string]float64{
-				"ui": 3.97, "otp-gateway": 1.15, "register-gateway": 1.18, "otp": 1.28, "email": 1.41, "student": 2.36, "enroll": 0.69,
-				"rabbitmq": 4.23, "redis": 0.86, "mariadb": 3.97,
+				"ui": 3.48, "otp-gateway": 1.06, "register-gateway": 1.06, "otp": 1.17, "email": 1.52, "student": 2.04, "enroll": 0.59,
+				"rabbitmq": 4.38, "redis": 0.95, "mariadb": 2.10,
 			},
 		},
 	}

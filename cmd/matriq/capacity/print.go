@@ -29,7 +29,7 @@ func (p Plan) Print(w io.Writer) {
 	fmt.Fprintf(w, "  for %s pages a second, which take %.1f processors besides, without TLS.\n", whole(p.Pages), p.PageCores)
 	fmt.Fprintf(w, "The mail quota: admits %s a second, so that the last of them has registered after\n", whole(p.Admitted.Rate))
 	fmt.Fprintf(w, "  %s. All as they come would take %s mails a second.\n", span(p.Done), whole(p.All.Mails))
-	fmt.Fprintf(w, "The cluster: %d nodes for those who are admitted; %d for all as they come.\n", p.Admitted.Nodes, p.All.Nodes)
+	fmt.Fprintf(w, "The cluster: nodes for those who are admitted: %d; for all as they come: %d.\n", p.Admitted.Nodes, p.All.Nodes)
 }
 
 func (p Plan) table(w io.Writer) {
