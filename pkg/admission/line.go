@@ -30,7 +30,7 @@ type line struct {
 }
 
 func newLine(guess float64) line {
-	return line{now: newRate(ratePeriod), lately: newRate(10 * ratePeriod), guess: guess}
+	return line{now: newRate(ratePeriod), lately: newRate(rateMemory), guess: guess}
 }
 
 func (l *line) served(now time.Time) {

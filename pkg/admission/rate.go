@@ -20,6 +20,20 @@ func (r *rate) add(now time.Time) {
 	r.value, r.last = r.at(now)+1/r.period, now
 }
 
+// atLeast takes a rate for true that was not measured. It is forgotten as others
+// are.
+func (r *rate) atLeast(value float64, now time.Time) {
+	r.value, r.last = max(r.at(now), value), now
+}
+
+// at is the rate at a time that is not before the last one.
+func (r *rate) at(now time.Time) float64 {
+	if r.value == 0 {
+		return 0
+	}
+	return r.value * math.Exp(-now.Sub(r.last).Seconds()/r.period)
+}
+
 // peak is the greatest rate of late. Only slowly it falls to the one that is
 // measured.
 type peak struct {
@@ -35,17 +49,3 @@ func (p *peak) add(now time.Time) {
 }
 
 func (p *peak) at(now time.Time) float64 { return max(p.rate.at(now), p.greatest.at(now)) }
-
-// atLeast takes a rate for true that was not measured. It is forgotten as others
-// are.
-func (r *rate) atLeast(value float64, now time.Time) {
-	r.value, r.last = max(r.at(now), value), now
-}
-
-// at is the rate at a time that is not before the last one.
-func (r *rate) at(now time.Time) float64 {
-	if r.value == 0 {
-		return 0
-	}
-	return r.value * math.Exp(-now.Sub(r.last).Seconds()/r.period)
-}

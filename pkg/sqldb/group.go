@@ -8,7 +8,8 @@ import (
 
 // Group has what comes at once written together: whatever comes while a
 // transaction is under way shares the next one, as a commit costs the database
-// the same for one as for fifty.
+// the same for one as for fifty. As many wait as there are callers of Write, who
+// have to be bounded: handlers are, by their prefetch.
 type Group[T any] struct {
 	pace  time.Duration
 	write func(context.Context, []T) error

@@ -60,8 +60,9 @@ func (b *Outbox) sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// pass notes what was sent and sends one window of overdue casts. full tells that there may be more at once; ok
-// is false when the database failed or the broker took nothing.
+// pass notes what was sent and sends one window of overdue casts. full tells that
+// there may be more at once; ok is false when the database failed or the broker took
+// nothing.
 func (b *Outbox) pass(ctx context.Context, to rpc.Caster) (full, ok bool) {
 	// A stop does not end what has begun: rows claimed and not sent would wait
 	// for the end of their lease.
