@@ -132,7 +132,12 @@
 //
 // The arguments of a method are the exported fields of its request type in their
 // order, named as their json tags say; one with omitempty or omitzero may be
-// left out. An event is its bare payload.
+// left out. An event is its bare payload. Several that are told together are the
+// first of them, with the list of the others as its field "more",
+//
+//	{"text": "a", "more": [{"key": KEY, "event": {"text": "b"}}]}
+//
+// where KEY is that of a message of its own.
 //
 // A reply always has both keys, and exactly one of them is not null, unless the
 // result is:

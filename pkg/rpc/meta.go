@@ -48,6 +48,11 @@ func WithKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, keyKey{}, &messageKey{key: key})
 }
 
+// handling returns a context of the handler of a message with key.
+func handling(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, keyKey{}, &messageKey{key: key, incoming: true})
+}
+
 // KeyFrom returns the idempotency key of the message being handled. Every cast
 // and event has one; a call has one when its caller set it. A handler's own
 // messages do not inherit it. In a context of [WithKey] it is that key.

@@ -156,41 +156,6 @@ func (c Cast[Args]) Handle(fn func(context.Context, Args) error) Route {
 	}}
 }
 
-// Event declares something that source tells whoever subscribed.
-type Event[T any] struct{ source, kind string }
-
-// NewEvent declares the event kind of the service source.
-func NewEvent[T any](source, kind string) Event[T] {
-	mustName(source + "." + kind)
-	return Event[T]{source: source, kind: kind}
-}
-
-// Name returns "source.type".
-func (e Event[T]) Name() string { return e.source + "." + e.kind }
-
-// Emit returns nil once the broker has stored the event for every subscriber.
-func (e Event[T]) Emit(ctx context.Context, to Caster, payload T) error {
-	body, err := json.Marshal(payload)
-	if err != nil {
-		return fmt.Errorf("encode event %s: %w", e.Name(), err)
-	}
-	return to.Cast(ctx, newMessage(ctx, KindEvent, e.Name(), body))
-}
-
-// On returns the route by which handler, a "service.method" name of the
-// subscriber, receives e. All replicas of that service share one queue, so each
-// event is handled by one of them, with the retries of a cast.
-func (e Event[T]) On(handler string, fn func(context.Context, T) error) Route {
-	mustName(handler)
-	return Route{Kind: KindEvent, Target: handler, Source: e.Name(), serve: func(ctx context.Context, body []byte) ([]byte, error) {
-		var payload T
-		if err := json.Unmarshal(body, &payload); err != nil {
-			return nil, &Error{Code: InvalidArgument, Message: "the event could not be read", cause: err}
-		}
-		return nil, fn(ctx, payload)
-	}}
-}
-
 // Route is one entry of what a program serves.
 type Route struct {
 	Kind Kind

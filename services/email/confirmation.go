@@ -12,7 +12,7 @@ import (
 
 // sendConfirmation mails the student ID and tells that it is out, under the key
 // of the cast, also when that was long ago: the first telling may be lost.
-func (s *Service) sendConfirmation(ctx context.Context, events rpc.Caster, args emailapi.SendConfirmationArgs) error {
+func (s *Service) sendConfirmation(ctx context.Context, sent rpc.Gathering[emailapi.SentEvent], args emailapi.SendConfirmationArgs) error {
 	m, err := s.confirmationMail(ctx, args)
 	if err != nil {
 		err = fmt.Errorf("write the mail: %w", err)
@@ -31,7 +31,7 @@ func (s *Service) sendConfirmation(ctx context.Context, events rpc.Caster, args 
 	if key == "" {
 		return nil // a client without keys waits for no event
 	}
-	return emailapi.Sent.Emit(rpc.WithKey(ctx, key), events, emailapi.SentEvent{Key: key, At: at})
+	return sent.Emit(rpc.WithKey(ctx, key), emailapi.SentEvent{Key: key, At: at})
 }
 
 func (s *Service) confirmationMail(ctx context.Context, args emailapi.SendConfirmationArgs) (Mail, error) {

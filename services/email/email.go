@@ -88,9 +88,10 @@ func (s *Service) Routes(events rpc.Caster) []rpc.Route {
 		routes = append(routes, emailapi.SendCode.Handle(s.sendCode))
 	}
 	if s.rules.Lane.confirmations() {
+		sent := emailapi.Sent.Gather(events)
 		routes = append(routes, emailapi.SendConfirmation.Handle(
 			func(ctx context.Context, args emailapi.SendConfirmationArgs) error {
-				return s.sendConfirmation(ctx, events, args)
+				return s.sendConfirmation(ctx, sent, args)
 			}))
 	}
 	return routes

@@ -79,9 +79,10 @@ func NewOnSQL(db *sqldb.DB, cfg Config, env service.Env) (*Service, error) {
 
 // Routes lists what the service serves. Its events go to events.
 func (s *Service) Routes(events rpc.Caster) []rpc.Route {
+	inserted := enrollapi.Inserted.Gather(events)
 	return []rpc.Route{
 		enrollapi.Insert.Handle(func(ctx context.Context, args enrollapi.InsertArgs) error {
-			return s.insert(ctx, args, events)
+			return s.insert(ctx, args, inserted)
 		}),
 	}
 }
@@ -129,7 +130,7 @@ func (s *Service) Ready(ctx context.Context) error {
 }
 
 // insert does enroll.insert.
-func (s *Service) insert(ctx context.Context, args enrollapi.InsertArgs, events rpc.Caster) error {
+func (s *Service) insert(ctx context.Context, args enrollapi.InsertArgs, inserted rpc.Gathering[enrollapi.InsertedEvent]) error {
 	e, err := check(args)
 	if err != nil {
 		return err
@@ -144,7 +145,7 @@ func (s *Service) insert(ctx context.Context, args enrollapi.InsertArgs, events 
 		s.log.InfoContext(ctx, "student enrolled", slog.Int64("student_id", e.StudentID))
 	}
 	done := enrollapi.InsertedEvent{Key: key, StudentID: e.StudentID, At: at}
-	if err := enrollapi.Inserted.Emit(rpc.WithKey(ctx, key+"/inserted"), events, done); err != nil {
+	if err := inserted.Emit(rpc.WithKey(ctx, key+"/inserted"), done); err != nil {
 		return fmt.Errorf("tell of enrolment: %w", err)
 	}
 	return nil

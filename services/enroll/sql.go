@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"matriq/pkg/group"
 	"matriq/pkg/rpc/outbox"
 	"matriq/pkg/sqldb"
 )
@@ -18,14 +19,14 @@ type SQLStore struct {
 	db      *sqldb.DB
 	log     *slog.Logger
 	keep    time.Duration
-	records *sqldb.Group[*record]
+	records *group.Group[*record]
 }
 
 // NewSQLStore returns the store in db. Keys that earlier versions noted there are
 // kept for the time keep; zero: 30 days.
 func NewSQLStore(db *sqldb.DB, keep time.Duration, log *slog.Logger) *SQLStore {
 	s := &SQLStore{db: db, keep: keep, log: log}
-	s.records = sqldb.NewGroup(pace, s.insertAll)
+	s.records = group.New(pace, s.insertAll)
 	return s
 }
 

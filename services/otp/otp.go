@@ -70,6 +70,7 @@ func New(store *Store, rules Rules, metrics prometheus.Registerer) (*Service, er
 
 // Routes lists what the service serves. Its events go to events.
 func (s *Service) Routes(events rpc.Caster) []rpc.Route {
+	retired := otpapi.Retired.Gather(events)
 	return []rpc.Route{
 		otpapi.Import.Handle(s.importList),
 		otpapi.Create.Handle(s.create),
@@ -78,7 +79,7 @@ func (s *Service) Routes(events rpc.Caster) []rpc.Route {
 		otpapi.Delete.Handle(s.withdraw),
 		otpapi.Unlock.Handle(s.unlock),
 		otpapi.Retire.Handle(func(ctx context.Context, req otpapi.EmailRequest) error {
-			return s.retire(ctx, req, events)
+			return s.retire(ctx, req, retired)
 		}),
 	}
 }

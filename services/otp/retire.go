@@ -36,7 +36,7 @@ func (s *Service) unlock(ctx context.Context, req otpapi.EmailRequest) (otpapi.U
 }
 
 // retire handles otp.retire. A repeat changes nothing and tells the same again.
-func (s *Service) retire(ctx context.Context, req otpapi.EmailRequest, events rpc.Caster) error {
+func (s *Service) retire(ctx context.Context, req otpapi.EmailRequest, retired rpc.Gathering[otpapi.RetiredEvent]) error {
 	who, err := canonical(req.Email)
 	if err != nil {
 		return err
@@ -46,6 +46,5 @@ func (s *Service) retire(ctx context.Context, req otpapi.EmailRequest, events rp
 		return fmt.Errorf("retire %s: %w", address.Mask(who), err)
 	}
 	key := rpc.KeyFrom(ctx)
-	ctx = rpc.WithKey(ctx, key+"/retired")
-	return otpapi.Retired.Emit(ctx, events, otpapi.RetiredEvent{Key: key, At: at})
+	return retired.Emit(rpc.WithKey(ctx, key+"/retired"), otpapi.RetiredEvent{Key: key, At: at})
 }

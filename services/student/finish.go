@@ -3,6 +3,7 @@ package student
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,30 +13,26 @@ import (
 	"matriq/pkg/sqldb"
 )
 
-// finished is a cast of a student's registration that was done.
-type finished struct {
-	id     int64
-	target string
-	at     time.Time
-}
-
 // finishPace is how often what is finished is written, if anything is: a
 // registration ends in three such notes, and nobody waits for them.
-const finishPace = 20 * time.Millisecond
+const finishPace = 50 * time.Millisecond
 
 // Finish implements [Store].
-func (s *SQLStore) Finish(ctx context.Context, id int64, target string, at time.Time) error {
-	return s.done.Write(ctx, finished{id, target, at})
+func (s *SQLStore) Finish(ctx context.Context, done ...Finished) error {
+	if len(done) == 0 {
+		return nil
+	}
+	return s.done.Write(ctx, done)
 }
 
 // finishAll notes what is finished in one transaction.
-func (s *SQLStore) finishAll(ctx context.Context, all []finished) error {
-	casts := make([]outbox.Done, len(all))
-	steps := map[string][]finished{}
-	for i, f := range all {
-		casts[i] = outbox.Done{Key: outbox.Key(subject(f.id), f.target), At: f.at}
-		if notes[f.target] != "" {
-			steps[f.target] = append(steps[f.target], f)
+func (s *SQLStore) finishAll(ctx context.Context, all [][]Finished) error {
+	var casts []outbox.Done
+	steps := map[string][]Finished{}
+	for _, f := range slices.Concat(all...) {
+		casts = append(casts, outbox.Done{Key: outbox.Key(subject(f.ID), f.Target), At: f.At})
+		if notes[f.Target] != "" {
+			steps[f.Target] = append(steps[f.Target], f)
 		}
 	}
 	return sqldb.InTx(ctx, s.db, func(tx *sqldb.Tx) error {
@@ -59,13 +56,13 @@ var notes = map[string]string{
 }
 
 // note writes one step for several students.
-func note(ctx context.Context, tx *sqldb.Tx, query string, done []finished) error {
+func note(ctx context.Context, tx *sqldb.Tx, query string, done []Finished) error {
 	args := make([]any, 0, 3*len(done))
 	for _, f := range done {
-		args = append(args, f.id, f.at.UnixMilli())
+		args = append(args, f.ID, f.At.UnixMilli())
 	}
 	for _, f := range done {
-		args = append(args, f.id)
+		args = append(args, f.ID)
 	}
 	query = strings.ReplaceAll(query, "$CASES", strings.Repeat(" WHEN ? THEN ?", len(done)))
 	_, err := tx.ExecContext(ctx, sqldb.WithIDs(query, len(done)), args...)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"matriq/pkg/group"
 	"matriq/pkg/rpc/outbox"
 	"matriq/pkg/sqldb"
 )
@@ -22,8 +23,8 @@ type SQLStore struct {
 	box           *outbox.Outbox
 	log           *slog.Logger
 	keep          Keep
-	registrations *sqldb.Group[*registering]
-	done          *sqldb.Group[finished]
+	registrations *group.Group[*registering]
+	done          *group.Group[[]Finished]
 }
 
 // Keep are the settings of what the store keeps, and for how long.
@@ -38,8 +39,8 @@ type Keep struct {
 // NewSQLStore returns the store in db, whose casts go through box.
 func NewSQLStore(db *sqldb.DB, box *outbox.Outbox, keep Keep, log *slog.Logger) *SQLStore {
 	s := &SQLStore{db: db, box: box, keep: keep, log: log}
-	s.registrations = sqldb.NewGroup(registerPace, s.registerAll)
-	s.done = sqldb.NewGroup(finishPace, s.finishAll)
+	s.registrations = group.New(registerPace, s.registerAll)
+	s.done = group.New(finishPace, s.finishAll)
 	return s
 }
 

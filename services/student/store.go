@@ -25,10 +25,9 @@ type Store interface {
 	// Progress fails with ErrNoStudent when nobody has id.
 	Progress(ctx context.Context, id int64) (Progress, error)
 
-	// Finish notes, in one transaction, that the cast to target for the student
-	// was done, and sends it no more. A repeat changes nothing; an unknown
-	// student is no error.
-	Finish(ctx context.Context, id int64, target string, at time.Time) error
+	// Finish notes, in one transaction, that casts were done, and sends them no
+	// more. A repeat changes nothing; an unknown student is no error.
+	Finish(ctx context.Context, done ...Finished) error
 
 	// Reserve takes a client's key for the request with hash. A key that has its
 	// answer gives that; 0 means that the caller now works on it and must call
@@ -55,6 +54,13 @@ var (
 // spelling to which mail goes, and the names.
 type Registration struct {
 	Email, Mailbox, Firstname, Lastname string
+}
+
+// Finished is a cast of a student's registration that was done.
+type Finished struct {
+	ID     int64
+	Target string
+	At     time.Time
 }
 
 // Progress has the time of each step that is done.

@@ -340,7 +340,7 @@ func TestStore_Progress(t *testing.T) {
 		at := time.UnixMilli(1_800_000_000_123).UTC()
 		for i, target := range []string{"enroll.insert", "email.send", "otp.retire"} {
 			for _, when := range []time.Time{at.Add(time.Duration(i) * time.Second), at.Add(time.Hour)} { // the repeat is late
-				if err := store.Finish(t.Context(), id, target, when); err != nil {
+				if err := store.Finish(t.Context(), student.Finished{ID: id, Target: target, At: when}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -353,7 +353,7 @@ func TestStore_Progress(t *testing.T) {
 		if err != nil || p.Enrolled == nil || !p.Enrolled.Equal(at) || p.Emailed == nil || !p.Emailed.Equal(at.Add(time.Second)) {
 			t.Errorf("at last: %+v, %v", p, err)
 		}
-		if err := store.Finish(t.Context(), id+1, "enroll.insert", at); err != nil {
+		if err := store.Finish(t.Context(), student.Finished{ID: id + 1, Target: "enroll.insert", At: at}); err != nil {
 			t.Errorf("an unknown student: %v", err)
 		}
 	})

@@ -76,15 +76,12 @@ func (s *Service) Routes() []rpc.Route {
 	return []rpc.Route{
 		studentapi.Insert.Handle(s.insert),
 		studentapi.Status.Handle(s.status),
-		enrollapi.Inserted.On("student.enroll_inserted", func(ctx context.Context, e enrollapi.InsertedEvent) error {
-			return s.finish(ctx, enrollapi.Insert.Name(), e.Key, e.At)
-		}),
-		emailapi.Sent.On("student.email_sent", func(ctx context.Context, e emailapi.SentEvent) error {
-			return s.finish(ctx, emailapi.SendConfirmation.Name(), e.Key, e.At)
-		}),
-		otpapi.Retired.On("student.otp_retired", func(ctx context.Context, e otpapi.RetiredEvent) error {
-			return s.finish(ctx, otpapi.Retire.Name(), e.Key, e.At)
-		}),
+		enrollapi.Inserted.OnAll("student.enroll_inserted", finishes(s, enrollapi.Insert.Name(),
+			func(e enrollapi.InsertedEvent) outbox.Done { return outbox.Done{Key: e.Key, At: e.At} })),
+		emailapi.Sent.OnAll("student.email_sent", finishes(s, emailapi.SendConfirmation.Name(),
+			func(e emailapi.SentEvent) outbox.Done { return outbox.Done{Key: e.Key, At: e.At} })),
+		otpapi.Retired.OnAll("student.otp_retired", finishes(s, otpapi.Retire.Name(),
+			func(e otpapi.RetiredEvent) outbox.Done { return outbox.Done{Key: e.Key, At: e.At} })),
 	}
 }
 
@@ -147,21 +144,28 @@ func (s *Service) status(ctx context.Context, req studentapi.StatusRequest) (stu
 	}, nil
 }
 
-// finish handles the event that tells that the cast with key was done. A key of
+// finishes handles events that tell which casts to target were done. A key of
 // somebody else's cast is no business of this service.
-func (s *Service) finish(ctx context.Context, target, key string, at time.Time) error {
-	id, of, ok := parseKey(key)
-	if !ok || of != target {
-		s.log.DebugContext(ctx, "event of a foreign cast", slog.String("target", target))
+func finishes[Event any](s *Service, target string, done func(Event) outbox.Done) func(context.Context, []Event) error {
+	return func(ctx context.Context, events []Event) error {
+		var all []Finished
+		for _, e := range events {
+			d := done(e)
+			id, of, ok := parseKey(d.Key)
+			if !ok || of != target {
+				s.log.DebugContext(ctx, "event of a foreign cast", slog.String("target", target))
+				continue
+			}
+			if d.At.IsZero() {
+				d.At = time.Now()
+			}
+			all = append(all, Finished{ID: id, Target: target, At: d.At})
+		}
+		if err := s.store.Finish(ctx, all...); err != nil {
+			return fmt.Errorf("finish %s: %w", target, err)
+		}
 		return nil
 	}
-	if at.IsZero() {
-		at = time.Now()
-	}
-	if err := s.store.Finish(ctx, id, target, at); err != nil {
-		return fmt.Errorf("finish %s: %w", target, err)
-	}
-	return nil
 }
 
 // atEdge gives the failures of a store their codes. What it does not know stays

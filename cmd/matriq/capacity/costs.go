@@ -12,7 +12,8 @@ type Cost struct {
 	// Mails are the code and the confirmation.
 	Mails float64
 	// Calls, Casts and Events are messages between services; a call is a request and
-	// a reply.
+	// a reply. Events are those of who comes alone; of those who come at once many
+	// share a message.
 	Calls, Casts, Events float64
 	// Commits are transactions of several statements at MariaDB when people come one
 	// after the other; of those who come at once some share a commit.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"matriq/pkg/rpc"
@@ -44,6 +45,34 @@ func eventTests(t *testing.T, b *bench) {
 			receive(t, fine.done)
 			if failing.runs.Load() != 2 || fine.runs.Load() != 1 {
 				t.Errorf("%d and %d runs, want 2 and 1", failing.runs.Load(), fine.runs.Load())
+			}
+		},
+		"of several is handled together, and again after a failure": func(t *testing.T, w *world) {
+			seen := make(chan []text, 10)
+			var runs atomic.Int32
+			w.serve(t, rpc.Options{Service: "one"}, told.OnAll("one.on_told", func(_ context.Context, all []text) error {
+				seen <- all
+				if runs.Add(1) == 1 {
+					return errors.New("not now")
+				}
+				return nil
+			}))
+			one := newCounted(1, errors.New("not now"))
+			w.serve(t, rpc.Options{Service: "two"}, told.On("two.on_told", one.handle))
+			body := `{"text":"x","more":[{"key":"k2","event":{"text":"y"}},{"key":"k3","event":{"text":"z"}}]}`
+			must(t, w.Publish(rpc.Wire{Exchange: "demo.events", Key: "told", ContentType: "application/json", Body: []byte(body)}))
+			for range 2 {
+				if got := receive(t, seen); !slices.Equal(got, []text{{"x"}, {"y"}, {"z"}}) {
+					t.Errorf("seen %q", got)
+				}
+			}
+			for _, want := range []string{"x", "y", "z"} {
+				if got := receive(t, one.done); got != want {
+					t.Errorf("seen %q, want %q", got, want)
+				}
+			}
+			if n := one.runs.Load(); n != 4 {
+				t.Errorf("%d runs, want 1 that failed and 3", n)
 			}
 		},
 		"is parked and replayed as an event": func(t *testing.T, w *world) {

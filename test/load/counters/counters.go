@@ -34,7 +34,7 @@ func (c Counters) Since(before Counters) Counters {
 	return grown
 }
 
-// AddMetrics adds what a program counts of its messages, from its /metrics.
+// AddMetrics adds what a program counts of its messages and of what they did, from its /metrics.
 func (c Counters) AddMetrics(ctx context.Context, url string) error {
 	body, err := get(ctx, url)
 	if err != nil {
@@ -55,6 +55,8 @@ func (c Counters) AddMetrics(ctx context.Context, url string) error {
 			c["call "+label(labels, "method")] += n
 		case "matriq_rpc_casts_total":
 			c[label(labels, "kind")+" "+label(labels, "method")] += n
+		case "matriq_outbox_done_seconds_count":
+			c["done "+label(labels, "target")] += n
 		}
 	}
 	return nil

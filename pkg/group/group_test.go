@@ -1,4 +1,4 @@
-package sqldb_test
+package group_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"matriq/pkg/sqldb"
+	"matriq/pkg/group"
 )
 
 // table notes the groups that are written, and takes a moment for each.
@@ -34,7 +34,7 @@ func (t *table) write(_ context.Context, rows []int) error {
 }
 
 // write writes rows at once and returns what each was told.
-func write(t *testing.T, g *sqldb.Group[int], rows ...int) map[int]chan error {
+func write(t *testing.T, g *group.Group[int], rows ...int) map[int]chan error {
 	t.Helper()
 	told := map[int]chan error{}
 	for _, row := range rows {
@@ -51,7 +51,7 @@ func TestGroup_Shares(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := &table{letGo: make(chan struct{})}
-		g := sqldb.NewGroup(0, table.write)
+		g := group.New(0, table.write)
 		first := write(t, g, 1)
 		others := write(t, g, 2, 3, 4)
 		close(table.letGo)
@@ -75,7 +75,7 @@ func TestGroup_Pace(t *testing.T) {
 		const pace = 20 * time.Millisecond
 		table := &table{letGo: make(chan struct{})}
 		close(table.letGo)
-		g := sqldb.NewGroup(pace, table.write)
+		g := group.New(pace, table.write)
 		begun := time.Now()
 		for _, rows := range [][]int{{1}, {2, 3}} {
 			for row, c := range write(t, g, rows...) {
@@ -102,7 +102,7 @@ func TestGroup_OneFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := &table{letGo: make(chan struct{}), bad: 3}
-		g := sqldb.NewGroup(0, table.write)
+		g := group.New(0, table.write)
 		write(t, g, 1)
 		told := write(t, g, 2, 3, 4)
 		close(table.letGo)
@@ -119,7 +119,7 @@ func TestGroup_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := &table{letGo: make(chan struct{})}
-		g := sqldb.NewGroup(0, table.write)
+		g := group.New(0, table.write)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := g.Write(ctx, 1); !errors.Is(err, context.Canceled) {
@@ -129,6 +129,55 @@ func TestGroup_ContextEnds(t *testing.T) {
 		close(table.letGo)
 		if err := <-told[2]; err != nil {
 			t.Errorf("2: %v", err)
+		}
+	})
+}
+
+// Many do not wait for the pace, and those after them do again.
+func TestGroup_ManyBegin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const pace = time.Second
+		table := &table{letGo: make(chan struct{})}
+		close(table.letGo)
+		g := group.New(pace, table.write)
+		begun := time.Now()
+		write(t, g, 1)
+		write(t, g, 2, 3, 4, 5, 6, 7, 8, 9)
+		write(t, g, 10)
+		<-time.After(2 * pace)
+		synctest.Wait()
+		if got := fmt.Sprint(table.groups); got != "[[1] [2 3 4 5 6 7 8 9] [10]]" {
+			t.Errorf("the groups are %s", got)
+		}
+		for i, want := range []time.Duration{0, 0, pace} {
+			if got := table.at[i].Sub(begun); got != want {
+				t.Errorf("group %d began after %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
+type nameKey struct{}
+
+// What is written for a group goes by the values of one of its own, and outlives it.
+func TestGroup_ContextOfTheFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var names []any
+		g := group.New(time.Minute, func(ctx context.Context, _ []int) error {
+			names = append(names, ctx.Value(nameKey{}))
+			return ctx.Err()
+		})
+		for _, name := range []string{"malee", "somchai"} {
+			ctx, cancel := context.WithCancel(context.WithValue(t.Context(), nameKey{}, name))
+			time.AfterFunc(time.Second, cancel)
+			_ = g.Write(ctx, 1) // who goes is told so
+		}
+		<-time.After(2 * time.Minute)
+		synctest.Wait()
+		if got := fmt.Sprint(names); got != "[malee somchai]" {
+			t.Errorf("written for %s", got)
 		}
 	})
 }

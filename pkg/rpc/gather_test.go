@@ -1,0 +1,93 @@
+package rpc_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"matriq/pkg/rpc"
+)
+
+// What is told at once goes in one message, and who comes alone waits for nobody.
+func TestGather(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		var messages [][]text
+		var at []time.Duration
+		begun := time.Now()
+		conn := serve(t, b, rpc.Options{}, told.OnAll("demo.on_told", func(_ context.Context, all []text) error {
+			messages, at = append(messages, all), append(at, time.Since(begun))
+			return nil
+		}))
+		gathered := told.Gather(conn)
+		must(t, gathered.Emit(t.Context(), text{"a"}))
+		var telling sync.WaitGroup
+		for _, one := range []string{"b", "c"} {
+			telling.Go(func() { must(t, gathered.Emit(t.Context(), text{one})) })
+		}
+		telling.Wait()
+		<-time.After(time.Second)
+		synctest.Wait()
+		if len(messages) != 2 || !slices.Equal(messages[0], []text{{"a"}}) || len(messages[1]) != 2 {
+			t.Fatalf("messages %q, want a alone and then the others", messages)
+		}
+		if at[0] != 0 || at[1] != 50*time.Millisecond {
+			t.Errorf("told after %v, want at once and after 50 ms", at)
+		}
+	})
+}
+
+// What is no object has no place for others, and goes in a message of its own.
+func TestGather_NoObject(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		named := rpc.NewEvent[string]("demo", "named")
+		names := make(chan string, 3)
+		conn := serve(t, b, rpc.Options{}, named.On("demo.on_named", func(_ context.Context, name string) error {
+			names <- name
+			return nil
+		}))
+		gathered := named.Gather(conn)
+		var telling sync.WaitGroup
+		for _, name := range []string{"a", "b", "c"} {
+			telling.Go(func() { must(t, gathered.Emit(t.Context(), name)) })
+		}
+		telling.Wait()
+		<-time.After(time.Second)
+		synctest.Wait()
+		if len(names) != 3 {
+			t.Errorf("%d came, want 3", len(names))
+		}
+	})
+}
+
+// Each of those that came together has the key that it would have had alone.
+func TestGather_Keys(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		keys := map[string]string{}
+		conn := serve(t, b, rpc.Options{}, told.On("demo.on_told", func(ctx context.Context, e text) error {
+			keys[e.Text] = rpc.KeyFrom(ctx)
+			return nil
+		}))
+		gathered := told.Gather(conn)
+		var telling sync.WaitGroup
+		for _, one := range []string{"a", "b", "c", ""} {
+			telling.Go(func() { must(t, gathered.Emit(rpc.WithKey(t.Context(), one), text{one})) })
+		}
+		telling.Wait()
+		<-time.After(time.Second)
+		synctest.Wait()
+		for _, one := range []string{"a", "b", "c"} {
+			if keys[one] != one {
+				t.Errorf("%s has the key %q", one, keys[one])
+			}
+		}
+		if keys[""] == "" {
+			t.Error("one has no key")
+		}
+	})
+}
