@@ -27,7 +27,7 @@ func measureImport(ctx context.Context, b Bench, tell func(measure.Result)) erro
 		return err
 	}
 	b.Plan.Say("compiling matriq")
-	if err := b.Stand.Compile(ctx, "matriq/cmd/matriq"); err != nil {
+	if err := b.Stand.Compile(ctx, "matriq"); err != nil {
 		return err
 	}
 	addresses := million

@@ -35,11 +35,11 @@ type Suite struct {
 	enroll   string
 }
 
-// Compile compiles the services as they are deployed, without the race detector.
-func (s *Stand) Compile(ctx context.Context, packages ...string) error {
-	args := append([]string{"build", "-o", s.bin() + "/"}, packages...)
-	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil { //nolint:gosec // packages of this workspace
-		return fmt.Errorf("go build: %w\n%s", err, out)
+// Compile compiles programs as they are deployed.
+func (s *Stand) Compile(ctx context.Context, programs ...string) error {
+	args := append([]string{s.bin()}, programs...)
+	if out, err := exec.CommandContext(ctx, "deploy/compile", args...).CombinedOutput(); err != nil { //nolint:gosec // programs of this workspace
+		return fmt.Errorf("deploy/compile: %w\n%s", err, out)
 	}
 	return nil
 }
@@ -53,11 +53,7 @@ func (s *Stand) Binary(name string) string { return filepath.Join(s.bin(), name)
 // they are ready. smtp is the address of a mail server. settings are laid over
 // those of the suite.
 func (s *Stand) StartSuite(ctx context.Context, smtp string, settings map[string]string, names ...string) (*Suite, error) {
-	var packages []string
-	for _, name := range names {
-		packages = append(packages, "matriq/services/"+name+"/cmd/"+name)
-	}
-	if err := s.Compile(ctx, packages...); err != nil {
+	if err := s.Compile(ctx, names...); err != nil {
 		return nil, err
 	}
 	u := &Suite{stand: s, programs: map[string]*Program{}}
@@ -106,7 +102,7 @@ func (u *Suite) configure(ctx context.Context, smtp string, names []string) erro
 		"OTP_PEPPER": key(), "OTP_SEAL_KEY": key(),
 		"API_CLIENTS":  Login + ":otp+register+import",
 		"SOURCE_LIMIT": "0", "TRUSTED_PROXIES": "127.0.0.0/8", "DRAIN_DELAY": "100ms",
-		"GOMEMLIMIT": "200MiB", "GOGC": "400", "PPROF": "true",
+		"GOMEMLIMIT": "200MiB", "GOGC": "400", "GOMAXPROCS": "1", "PPROF": "true",
 	}
 	for _, name := range []string{"ui", "otp-gateway", "register-gateway"} {
 		if err := u.claim(ctx, "HTTP "+name); err != nil {
