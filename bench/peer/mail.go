@@ -78,11 +78,15 @@ func listen(process context.Context, serve func(net.Conn)) (addr string, err err
 	return listener.Addr().String(), nil
 }
 
-// smtp takes mails on one connection.
+// smtp takes mails on one connection. The answers to a group of commands leave
+// together.
 func (m *mailboxes) smtp(conn net.Conn) {
-	in := bufio.NewReader(conn)
+	in, out := bufio.NewReader(conn), bufio.NewWriter(conn)
 	say := func(line string) bool {
-		_, err := conn.Write([]byte(line + "\r\n"))
+		_, err := out.WriteString(line + "\r\n")
+		if err == nil && in.Buffered() == 0 {
+			err = out.Flush()
+		}
 		return err == nil
 	}
 	var to []string
@@ -94,7 +98,7 @@ func (m *mailboxes) smtp(conn net.Conn) {
 		verb, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(line)), " ")
 		switch verb {
 		case "EHLO":
-			ok = say("250-bench\r\n250 8BITMIME")
+			ok = say("250-bench\r\n250-PIPELINING\r\n250 8BITMIME")
 		case "RCPT":
 			to = append(to, between(line, '<', '>'))
 			ok = say("250 ok")

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/smtp"
 	"testing"
 	"time"
@@ -57,5 +58,30 @@ func TestMail_GivesCodesToWhoeverAsks(t *testing.T) {
 	}
 	if mails, err := handlers[AskMails](t.Context(), []byte("{}")); err != nil || mails != int64(3) {
 		t.Errorf("%v mails arrived, %v; want 3", mails, err)
+	}
+}
+
+// The answers to a group of commands come in one packet.
+func TestMail_AnswersGroupsAtOnce(t *testing.T) {
+	t.Parallel()
+	here, there := net.Pipe()
+	defer here.Close() //nolint:errcheck // it ends the server
+	go new(mailboxes).smtp(there)
+	answer := make([]byte, 1000)
+	if _, err := here.Read(answer); err != nil { // the greeting
+		t.Fatal(err)
+	}
+	for _, step := range []struct{ say, want string }{
+		{"EHLO localhost\r\n", "250-bench\r\n250-PIPELINING\r\n250 8BITMIME\r\n"},
+		{"RSET\r\nMAIL FROM:<a@x.th>\r\nRCPT TO:<b@x.th>\r\nDATA\r\n", "250 ok\r\n250 ok\r\n250 ok\r\n354 go on\r\n"},
+		{"Subject: none\r\n\r\n.\r\n", "250 kept\r\n"},
+	} {
+		if _, err := here.Write([]byte(step.say)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := here.Read(answer)
+		if got := string(answer[:n]); err != nil || got != step.want {
+			t.Errorf("%q is answered with %q, %v", step.say, got, err)
+		}
 	}
 }
