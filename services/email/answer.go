@@ -15,6 +15,7 @@ const maxAnswer = 200
 
 // SMTP codes that say more than their first digit.
 const (
+	codeGoOn      = 354
 	codeClosing   = 421
 	codeAuthNeed  = 530
 	codeAuthWeak  = 534
@@ -65,7 +66,7 @@ func answered(step string, err error) error {
 // usable tells whether a connection bears another mail after err.
 func usable(err error) bool {
 	code := codeOf(err)
-	return err == nil || errors.Is(err, ErrExpired) || code != 0 && code != codeClosing
+	return err == nil || errors.Is(err, ErrExpired) || !errors.Is(err, errStale) && code != 0 && code != codeClosing
 }
 
 // codeOf returns the server's code, 0 when there was no answer.

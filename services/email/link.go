@@ -14,10 +14,12 @@ import (
 
 // link is one connection to the mail server, greeted and logged in.
 type link struct {
-	conn   net.Conn
-	smtp   *smtp.Client
-	broken bool        // not fit for another mail
-	expiry *time.Timer // while it is idle
+	conn      net.Conn
+	smtp      *smtp.Client
+	pipelines bool        // the server takes commands in groups, RFC 2920
+	rested    bool        // it has been idle: the server may have closed it
+	broken    bool        // not fit for another mail
+	expiry    *time.Timer // while it is idle
 }
 
 // dial opens a link.
@@ -61,6 +63,7 @@ func (s mailServer) greet(ctx context.Context, l *link) error {
 	if l.smtp, err = client.DialToSMTPClientWithContext(ctx); err != nil {
 		return answered("greeting and login", err)
 	}
+	l.pipelines, _ = l.smtp.Extension("PIPELINING")
 	return l.conn.SetDeadline(time.Time{}) // from here on the context decides
 }
 
@@ -84,49 +87,6 @@ func (s mailServer) options() []mail.Option {
 		method = mail.SMTPAuthPlainNoEnc
 	}
 	return append(options, mail.WithSMTPAuth(method), mail.WithUsername(s.user), mail.WithPassword(s.password))
-}
-
-// send hands a mail over. The check of its life comes last before DATA.
-func (l *link) send(ctx context.Context, from string, m Mail, message *mail.Msg) error {
-	done := l.guard(ctx)
-	err := l.transact(from, m, message)
-	done()
-	l.broken = l.broken || !usable(err)
-	if err != nil {
-		return because(ctx, err)
-	}
-	return nil
-}
-
-func (l *link) transact(from string, m Mail, message *mail.Msg) error {
-	if err := l.smtp.Mail("<" + from + ">"); err != nil {
-		return judged("MAIL", err)
-	}
-	if err := l.smtp.Rcpt("<" + m.To + ">"); err != nil {
-		return judged("RCPT", err)
-	}
-	if !m.Expires.IsZero() && !time.Now().Before(m.Expires) {
-		return ErrExpired
-	}
-	body, err := l.smtp.Data()
-	if err != nil {
-		return judged("DATA", err)
-	}
-	if _, err := message.WriteTo(body); err != nil {
-		return fmt.Errorf("write the mail: %w", err)
-	}
-	return judged("end of DATA", body.Close())
-}
-
-// reset makes the link ready for the next mail, and tells whether it lives.
-func (l *link) reset(ctx context.Context) error {
-	done := l.guard(ctx)
-	err := l.smtp.Reset()
-	done()
-	if err != nil || l.broken {
-		return because(ctx, err)
-	}
-	return nil
 }
 
 // guard closes the connection when ctx ends, which ends whatever waits for the

@@ -2,6 +2,7 @@ package email
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -27,29 +28,28 @@ func newPool(size int, rest time.Duration, dial func(context.Context) (*link, er
 	return &pool{dial: dial, slots: make(chan struct{}, size), rest: rest}
 }
 
-// get returns a link that has just answered; the caller puts it back.
-func (p *pool) get(ctx context.Context) (*link, error) {
+// lend calls use with a link, and with another one as long as use finds that the
+// server had closed it while it was idle.
+func (p *pool) lend(ctx context.Context, use func(*link) error) error {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("no connection is free: %w", context.Cause(ctx))
+		return fmt.Errorf("no connection is free: %w", context.Cause(ctx))
 	}
-	l, err := p.open(ctx)
-	if err != nil {
-		<-p.slots
-		return nil, err
-	}
-	return l, nil
-}
-
-func (p *pool) open(ctx context.Context) (*link, error) {
+	defer func() { <-p.slots }()
 	for l := p.take(); l != nil; l = p.take() {
-		if l.reset(ctx) == nil {
-			return l, nil
+		err := use(l)
+		p.put(ctx, l)
+		if !errors.Is(err, errStale) || ctx.Err() != nil {
+			return err
 		}
-		_ = l.conn.Close() // the server had closed it
 	}
-	return p.dial(ctx)
+	l, err := p.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the mail server: %w", err)
+	}
+	defer p.put(ctx, l)
+	return use(l)
 }
 
 // take returns the link that was used last, or nil.
@@ -70,7 +70,6 @@ func (p *pool) put(ctx context.Context, l *link) {
 	if l.broken || !p.keep(l) { //nolint:contextcheck // expiry has a bound of its own
 		quit(context.WithoutCancel(ctx), l)
 	}
-	<-p.slots
 }
 
 func (p *pool) keep(l *link) bool {
@@ -80,6 +79,7 @@ func (p *pool) keep(l *link) bool {
 		return false
 	}
 	p.idle = append(p.idle, l)
+	l.rested = true
 	l.expiry = time.AfterFunc(p.rest, func() { p.expire(l) })
 	return true
 }

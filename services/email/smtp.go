@@ -1,10 +1,13 @@
 package email
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	netmail "net/mail"
+	"net/textproto"
 	"sync/atomic"
 	"time"
 
@@ -40,17 +43,12 @@ func NewSMTP(cfg Config) (*SMTP, error) {
 
 // Send implements [Sender].
 func (s *SMTP) Send(ctx context.Context, m Mail) error {
-	message, err := s.message(m)
+	text, err := s.text(m)
 	if err != nil {
 		return err
 	}
-	l, err := s.pool.get(ctx)
-	if err != nil {
-		return fmt.Errorf("connect to the mail server: %w", err)
-	}
-	err = l.send(ctx, s.from.Address, m, message)
-	s.pool.put(ctx, l)
-	if err != nil {
+	p := parcel{from: s.from.Address, to: m.To, text: text, expires: m.Expires}
+	if err := s.pool.lend(ctx, func(l *link) error { return l.send(ctx, p) }); err != nil {
 		return fmt.Errorf("hand over a mail: %w", err)
 	}
 	s.used.Store(time.Now().Unix())
@@ -62,11 +60,9 @@ func (s *SMTP) Ready(ctx context.Context) error {
 	if time.Since(time.Unix(s.used.Load(), 0)) < probeAfter {
 		return nil
 	}
-	l, err := s.pool.get(ctx)
-	if err != nil {
+	if err := s.pool.lend(ctx, func(l *link) error { return l.check(ctx) }); err != nil {
 		return err
 	}
-	s.pool.put(ctx, l)
 	s.used.Store(time.Now().Unix())
 	return nil
 }
@@ -75,7 +71,23 @@ func (s *SMTP) Ready(ctx context.Context) error {
 // mail.
 func (s *SMTP) Close() { s.pool.close() }
 
-// message writes m as multipart text and HTML.
+// text writes m as it follows DATA: it is whole before the conversation begins, so
+// that no connection waits for it.
+func (s *SMTP) text(m Mail) ([]byte, error) {
+	message, err := s.message(m)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	dots := textproto.NewWriter(bufio.NewWriter(&text)).DotWriter()
+	_, err = message.WriteTo(dots)
+	if err := errors.Join(err, dots.Close()); err != nil {
+		return nil, fmt.Errorf("write the mail: %w", err)
+	}
+	return text.Bytes(), nil
+}
+
+// message makes m of multipart text and HTML.
 func (s *SMTP) message(m Mail) (*mail.Msg, error) {
 	if err := m.check(); err != nil {
 		return nil, err
