@@ -62,7 +62,7 @@ func (s *Service) codeMail(ctx context.Context, id string, p page, e seal.Envelo
 	if err != nil {
 		return Mail{}, err
 	}
-	return Mail{ID: id, MessageID: id + "@" + s.rules.domain(), To: to, Language: language, Content: content, Expires: e.Expires}, nil
+	return Mail{ID: id, MessageID: id + "@" + s.domain, To: to, Language: language, Content: content, Expires: e.Expires}, nil
 }
 
 // minutes rounds a rest of life to what a person wants to know.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/mail"
 	"slices"
-	"strings"
 	"time"
 
 	"matriq/pkg/address"
@@ -94,15 +93,6 @@ func (r Rules) from() (*mail.Address, error) {
 		return nil, fmt.Errorf("has a name with a line end: %w", ErrUnsafe)
 	}
 	return from, nil
-}
-
-// domain is the right-hand side of the mails' Message-IDs.
-func (r Rules) domain() string {
-	from, err := r.from()
-	if err != nil {
-		return "localhost" // New has refused such rules
-	}
-	return from.Address[strings.LastIndexByte(from.Address, '@')+1:]
 }
 
 func (r Rules) site(language string) string {

@@ -50,5 +50,5 @@ func (s *Service) confirmationMail(ctx context.Context, args emailapi.SendConfir
 	if err != nil {
 		return Mail{}, err
 	}
-	return Mail{ID: id, MessageID: id + "@" + s.rules.domain(), To: to, Language: language, Content: content}, nil
+	return Mail{ID: id, MessageID: id + "@" + s.domain, To: to, Language: language, Content: content}, nil
 }

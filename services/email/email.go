@@ -23,6 +23,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,6 +54,7 @@ type Service struct {
 	sent   Log
 	keys   seal.Keys
 	rules  Rules
+	domain string // right-hand side of the mails' Message-IDs
 	pages  templates
 	log    *slog.Logger
 	counts counts
@@ -68,9 +70,11 @@ func New(sender Sender, sent Log, rules Rules, log *slog.Logger, metrics prometh
 			return nil, fmt.Errorf("OTP_SEAL_KEY: %w", err)
 		}
 	}
-	if _, err = rules.from(); err != nil {
+	from, err := rules.from()
+	if err != nil {
 		return nil, fmt.Errorf("MAIL_FROM: %w", err)
 	}
+	s.domain = from.Address[strings.LastIndexByte(from.Address, '@')+1:]
 	if s.pages, err = parseTemplates(); err != nil {
 		return nil, err
 	}
