@@ -3,7 +3,8 @@
 // and for tests.
 //
 // [Sink.ServeSMTP] speaks SMTP, with STARTTLS and a login when [Options] ask for
-// them; behind a TLS listener it speaks SMTP over implicit TLS. [Sink.Handler]
+// them, and takes commands in groups (PIPELINING); behind a TLS listener it speaks
+// SMTP over implicit TLS. [Sink.Handler]
 // is the inbox: pages for people and GET /api/messages?to=ADDRESS for programs,
 // newest first. A test waits for a mail with [Sink.Wait] and makes the server
 // misbehave with [Sink.Inject].
