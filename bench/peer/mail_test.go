@@ -65,7 +65,7 @@ func TestMail_GivesCodesToWhoeverAsks(t *testing.T) {
 func TestMail_AnswersGroupsAtOnce(t *testing.T) {
 	t.Parallel()
 	here, there := net.Pipe()
-	defer here.Close() //nolint:errcheck // it ends the server
+	defer here.Close() // it ends the server
 	go new(mailboxes).smtp(there)
 	answer := make([]byte, 1000)
 	if _, err := here.Read(answer); err != nil { // the greeting

@@ -30,7 +30,7 @@ func TestPipelining(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close() //nolint:errcheck // it may be closed already
+			defer conn.Close() // it may be closed already
 			expect := func(command string, codes ...int) {
 				t.Helper()
 				if err := conn.PrintfLine("%s", command); err != nil {

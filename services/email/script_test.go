@@ -49,7 +49,7 @@ func (s *script) serve(t *testing.T) string {
 
 func (s *script) talk(conn net.Conn) {
 	in, out := bufio.NewReader(conn), bufio.NewWriter(conn)
-	defer out.Flush() //nolint:errcheck // the client may have gone
+	defer out.Flush() // the client may have gone
 	for verb := "connect"; ; {
 		answer := s.answer(verb)
 		if answer == "" {
