@@ -46,7 +46,7 @@ func measurePosted(ctx context.Context, b Bench, tell func(measure.Result)) erro
 	for _, users := range pick(b, 64, 256) {
 		run := func(ctx context.Context, length time.Duration) (measure.Sample, error) {
 			var r load.Result
-			if err := crowd.Ask(ctx, peer.AskVisits, peer.Visits{Plan: peer.PlanPages, Users: users, For: length}, &r); err != nil {
+			if err := crowd.Ask(ctx, peer.AskVisits, peer.Visits{Plan: peer.PlanPages, Users: users, For: length, Patience: patience}, &r); err != nil {
 				return measure.Sample{}, err
 			}
 			return postedSample(&r), clean(&r)
@@ -71,5 +71,6 @@ func postedSample(r *load.Result) measure.Sample {
 			s.Add(name+" "+measure.P99, "ms", step.Good.P99)
 		}
 	}
+	s.Add("asked to wait", "answers", float64(r.TurnedAway.Count))
 	return s
 }

@@ -37,8 +37,13 @@ type Suite struct {
 
 // Compile compiles programs as they are deployed.
 func (s *Stand) Compile(ctx context.Context, programs ...string) error {
+	workspace, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
+	if err != nil {
+		return fmt.Errorf("go env GOWORK: %w", err)
+	}
+	script := filepath.Join(filepath.Dir(string(workspace)), "deploy", "compile")
 	args := append([]string{s.bin()}, programs...)
-	if out, err := exec.CommandContext(ctx, "deploy/compile", args...).CombinedOutput(); err != nil { //nolint:gosec // programs of this workspace
+	if out, err := exec.CommandContext(ctx, script, args...).CombinedOutput(); err != nil { //nolint:gosec // programs of this workspace
 		return fmt.Errorf("deploy/compile: %w\n%s", err, out)
 	}
 	return nil
