@@ -16,6 +16,7 @@ type field struct {
 	index    int
 	name     string
 	optional bool
+	plain    bool
 }
 
 func argFields(t reflect.Type) []field {
@@ -36,7 +37,7 @@ func argFields(t reflect.Type) []field {
 		case "":
 			name = f.Name
 		}
-		fields = append(fields, field{index: i, name: name, optional: optional(options)})
+		fields = append(fields, field{index: i, name: name, optional: optional(options), plain: isPlain(f.Type)})
 	}
 	fieldsOf.Store(t, fields)
 	return fields
@@ -46,6 +47,25 @@ func argFields(t reflect.Type) []field {
 type call struct {
 	Args   []json.RawMessage          `json:"args"`
 	Kwargs map[string]json.RawMessage `json:"kwargs"`
+}
+
+// bodyOf is the body of a request.
+func bodyOf[Req any](req Req) ([]byte, error) {
+	if body, ok := encodePlain(req); ok {
+		return body, nil
+	}
+	return encodeArgs(req)
+}
+
+// argsOf reads the body of a request; see [decodeArgs] for its failures.
+func argsOf[Req any](body []byte) (Req, error) {
+	var plain Req
+	if decodePlain(body, &plain) {
+		return plain, nil
+	}
+	var req Req // on the heap, unlike the first
+	err := decodeArgs(body, &req)
+	return req, err
 }
 
 // encodeArgs gives all fields of req by position, as Nameko's clients do.

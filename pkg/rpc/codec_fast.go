@@ -39,15 +39,19 @@ func decodePositional(body []byte, req any) bool {
 // decodeResult returns the result of a reply without an error.
 func decodeResult(body []byte) (result []byte, ok bool) {
 	value, ok := between(body, resultBegin, resultEnd)
-	return value, ok && json.Valid(value)
+	return value, ok && isValue(value)
 }
 
-// encodeResult is the reply with a result that [json.Marshal] has written, or
-// without any.
-func encodeResult(result []byte) []byte {
-	if result == nil {
-		result = []byte("null")
+// isValue tells whether text is one value and nothing else.
+func isValue(text []byte) bool {
+	if _, rest, ok := takeString(text); ok && len(rest) == 0 {
+		return true
 	}
+	return json.Valid(text)
+}
+
+// encodeResult is the reply with a result that [json.Marshal] has written.
+func encodeResult(result []byte) []byte {
 	body := make([]byte, 0, len(resultBegin)+len(result)+len(resultEnd))
 	body = append(body, resultBegin...)
 	body = append(body, result...)

@@ -62,7 +62,4 @@ func TestEncodeResult(t *testing.T) {
 			t.Errorf("%s has the result %s, %t", body, got, ok)
 		}
 	}
-	if got := encodeResult(nil); string(got) != `{"result":null,"error":null}` {
-		t.Errorf("no result is %s", got)
-	}
 }

@@ -14,7 +14,7 @@ import (
 // handle runs e for one delivery and tells how it went. kind is how the message
 // came, which differs from the route's for a cast that is called. The contexts of
 // handlers end with life.
-func (s *server) handle(life context.Context, e *endpoint, kind Kind, in inbound, body []byte) (result []byte, err error) {
+func (s *server) handle(life context.Context, e *endpoint, kind Kind, in inbound, body []byte) (reply []byte, err error) {
 	ctx, cancel := s.scope(life, e, in)
 	defer cancel()
 	ctx, end := s.span(ctx, e.Target, kind, trace.SpanKindServer)
@@ -61,7 +61,7 @@ func within(ctx context.Context, deadline time.Time) (context.Context, context.C
 
 // guarded turns a panic into an error, so that one message never takes the
 // others of the process with it.
-func (s *server) guarded(ctx context.Context, e *endpoint, body []byte) (result []byte, err error) {
+func (s *server) guarded(ctx context.Context, e *endpoint, body []byte) (reply []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.metrics.panics.WithLabelValues(e.Target).Inc()

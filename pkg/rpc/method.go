@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -20,13 +21,14 @@ type Method[Req, Reply any] struct {
 	idempotent bool
 	byKey      bool
 	attended   bool
+	plain      bool // the type of the reply
 }
 
 // NewMethod declares a method. It panics on a name that is not
 // "service.method", since names are constants of the program.
 func NewMethod[Req, Reply any](name string, timeout time.Duration) Method[Req, Reply] {
 	mustName(name)
-	return Method[Req, Reply]{name: name, timeout: timeout}
+	return Method[Req, Reply]{name: name, timeout: timeout, plain: isPlain(reflect.TypeFor[Reply]())}
 }
 
 // Idempotent returns m with the promise that running it twice is the same as
@@ -59,7 +61,7 @@ func (m Method[Req, Reply]) Name() string { return m.name }
 // method's timeout and the deadline of ctx. Failures are [*Error]s.
 func (m Method[Req, Reply]) Call(ctx context.Context, c Caller, req Req) (Reply, error) {
 	var reply Reply
-	body, err := encodeArgs(req)
+	body, err := bodyOf(req)
 	if err != nil {
 		return reply, &Error{Code: Internal, Message: "the request could not be written", Ran: RanNo, cause: fmt.Errorf("encode %s: %w", m.name, err)}
 	}
@@ -72,7 +74,7 @@ func (m Method[Req, Reply]) Call(ctx context.Context, c Caller, req Req) (Reply,
 	if err != nil {
 		return reply, err
 	}
-	if err := json.Unmarshal(result, &reply); err != nil {
+	if reply, err = m.decode(result); err != nil {
 		return reply, &Error{Code: Internal, Message: "the reply could not be read", Ran: RanYes, cause: fmt.Errorf("decode reply of %s: %w", m.name, err)}
 	}
 	return reply, nil
@@ -84,16 +86,43 @@ func (m Method[Req, Reply]) Call(ctx context.Context, c Caller, req Req) (Reply,
 // error is logged and sent as [Internal], without its text.
 func (m Method[Req, Reply]) Handle(fn func(context.Context, Req) (Reply, error)) Route {
 	return Route{Kind: KindCall, Target: m.name, timeout: m.timeout, serve: func(ctx context.Context, body []byte) ([]byte, error) {
-		var req Req
-		if err := decodeArgs(body, &req); err != nil {
+		req, err := argsOf[Req](body)
+		if err != nil {
 			return nil, err
 		}
 		reply, err := fn(ctx, req)
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(reply)
+		return m.encode(reply)
 	}}
+}
+
+// encode writes the body of the reply.
+func (m Method[Req, Reply]) encode(reply Reply) ([]byte, error) {
+	if m.plain {
+		if body, ok := encodePlainResult(&reply); ok {
+			return body, nil
+		}
+	}
+	result, err := json.Marshal(reply)
+	if err != nil {
+		return nil, err
+	}
+	return encodeResult(result), nil
+}
+
+// decode reads the result of the reply.
+func (m Method[Req, Reply]) decode(result []byte) (Reply, error) {
+	if m.plain {
+		var plain Reply
+		if decodePlainResult(result, &plain) {
+			return plain, nil
+		}
+	}
+	var reply Reply // on the heap, unlike the first
+	err := json.Unmarshal(result, &reply)
+	return reply, err
 }
 
 // Cast declares a message that is done once by one worker, without a reply. A
@@ -132,7 +161,7 @@ func (c Cast[Args]) SendBefore(ctx context.Context, to Caster, args Args, deadli
 
 // Message encodes the cast for an outbox.
 func (c Cast[Args]) Message(ctx context.Context, args Args) (Message, error) {
-	body, err := encodeArgs(args)
+	body, err := bodyOf(args)
 	if err != nil {
 		return Message{}, fmt.Errorf("encode %s: %w", c.name, err)
 	}
@@ -145,14 +174,11 @@ func (c Cast[Args]) Message(ctx context.Context, args Args) (Message, error) {
 // tells by [KeyFrom].
 func (c Cast[Args]) Handle(fn func(context.Context, Args) error) Route {
 	return Route{Kind: KindCast, Target: c.name, serve: func(ctx context.Context, body []byte) ([]byte, error) {
-		var args Args
-		if err := decodeArgs(body, &args); err != nil {
+		args, err := argsOf[Args](body)
+		if err != nil {
 			return nil, err
 		}
-		if err := fn(ctx, args); err != nil {
-			return nil, err
-		}
-		return []byte("null"), nil
+		return nil, fn(ctx, args)
 	}}
 }
 
@@ -165,7 +191,8 @@ type Route struct {
 	Source string
 
 	timeout time.Duration
-	serve   func(ctx context.Context, body []byte) (result []byte, err error)
+	// serve returns the body of the reply; nil: it has no result.
+	serve func(ctx context.Context, body []byte) (reply []byte, err error)
 }
 
 // Service returns the part of Target before the dot.

@@ -21,9 +21,9 @@ func (s *server) request(d *delivery) {
 		life, cancel = within(life, in.deadline)
 		defer cancel()
 	}
-	result, err := s.answer(life, d, in)
+	body, err := s.answer(life, d, in)
 	if d.replyTo != "" {
-		s.reply(life, d, result, err)
+		s.reply(life, d, body, err)
 	}
 	d.ack()
 }
@@ -37,11 +37,11 @@ func (s *server) answer(life context.Context, d *delivery, in inbound) ([]byte, 
 	if !isJSON(d.contentType) {
 		return nil, malformed("the body is not JSON", nil)
 	}
-	result, err := s.handle(life, e, KindCall, in, d.body)
+	reply, err := s.handle(life, e, KindCall, in, d.body)
 	if errors.Is(err, context.Canceled) && s.base.Err() != nil {
 		return nil, &Error{Code: Unavailable, Message: messageUnavailable, Reason: reasonStopping}
 	}
-	return result, err
+	return reply, err
 }
 
 // replyPatience is how long a reply is worth keeping when the caller gave no
@@ -51,10 +51,12 @@ const replyPatience = 5 * time.Second
 // reply hands the answer to the broker, again after a lost connection, until
 // life ends, which is the caller's deadline, or its queue is gone. Giving the
 // request back instead would run its handler a second time.
-func (s *server) reply(life context.Context, d *delivery, result []byte, err error) {
-	body := encodeResult(result)
-	if err != nil {
+func (s *server) reply(life context.Context, d *delivery, body []byte, err error) {
+	switch {
+	case err != nil:
 		body = encodeReply(nil, edge(err))
+	case body == nil:
+		body = encodeReply(nil, nil)
 	}
 	if _, bounded := life.Deadline(); !bounded {
 		var cancel context.CancelFunc
