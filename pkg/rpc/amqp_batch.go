@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"net"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -118,6 +119,7 @@ func (c *batchedConn) flush() {
 	for {
 		select {
 		case <-c.filled:
+			runtime.Gosched() // what is runnable may write as well, and spare a packet
 			c.handPending()
 		case <-c.closed:
 			return
