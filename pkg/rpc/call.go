@@ -36,14 +36,12 @@ func (c *Conn) Call(ctx context.Context, m Message) ([]byte, error) {
 
 // bounded ends ctx at the deadline; without any, after the CallTimeout.
 func (c *Conn) bounded(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
-	if own, ok := ctx.Deadline(); ok && own.Equal(deadline) {
-		return ctx, func() {} // as of every [Method.Call]
-	}
-	if !deadline.IsZero() {
+	own, ok := ctx.Deadline()
+	switch {
+	case ok && (deadline.IsZero() || own.Equal(deadline)):
+		return ctx, func() {} // as of every [Method.Call] and every handler
+	case !deadline.IsZero():
 		return context.WithDeadline(ctx, deadline)
-	}
-	if _, ok := ctx.Deadline(); ok {
-		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, c.o.CallTimeout)
 }
