@@ -107,7 +107,7 @@ func (u *UI) prove(v *visit) error {
 	switch f, told := faultOf(err, stepCode, time.Now()); {
 	case err == nil && reply.Results == 1:
 		v.journey.Verified = v.journey.Email
-		return u.goOn(v)
+		return u.goOn(v, pathNames)
 	case err == nil:
 		v.journey.failed(reply, time.Now())
 	case told:
@@ -148,8 +148,8 @@ func (u *UI) register(v *visit) error {
 	})
 	switch f, told := faultOf(err, stepNames, time.Now()); {
 	case err == nil:
-		v.journey.StudentID = reply.StudentID
-		return u.goOn(v)
+		v.journey.StudentID, v.journey.Registered = reply.StudentID, time.Now()
+		return u.goOn(v, pathDone+"?"+noticeRegistered)
 	case told && f.Reason == reasonNotVerified:
 		v.journey.restart(f)
 	case told:
@@ -196,11 +196,12 @@ func (u *UI) stay(v *visit) error {
 	return nil
 }
 
-// goOn keeps the journey under a new token: the person is more than before.
-func (u *UI) goOn(v *visit) error {
+// goOn keeps the journey under a new token, as the person is more than before, and
+// leads to path.
+func (u *UI) goOn(v *visit, path string) error {
 	if err := v.session.renew(v.w, v.journey); err != nil {
 		return err
 	}
-	v.toStep()
+	v.leads(path)
 	return nil
 }

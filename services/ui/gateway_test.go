@@ -16,6 +16,7 @@ func TestWhoIsForwarded(t *testing.T) {
 	b.header["X-Forwarded-For"] = "198.51.100.9, 203.0.113.7"
 	b.header["X-Request-ID"] = "request-1"
 	b.toDone(somchai)
+	b.get("/done").at(t, "/done")
 	for _, path := range []string{restapi.PathGetOTP, restapi.PathAuthen, restapi.PathRegister, restapi.PathRegister + "/69000001"} {
 		for _, r := range s.gateways.requests(path) {
 			if got := r.header.Get("X-Forwarded-For"); got != "203.0.113.7" {

@@ -63,6 +63,8 @@ type journey struct {
 	Firstname string `json:"firstname,omitempty"`
 	Lastname  string `json:"lastname,omitempty"`
 	StudentID int64  `json:"student_id,omitempty"`
+	// Registered is when the registration was answered.
+	Registered time.Time `json:"registered,omitzero"`
 
 	// Faults and Note are what the last form led to, shown until the next one.
 	Faults []fault `json:"faults,omitempty"`

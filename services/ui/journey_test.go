@@ -53,6 +53,30 @@ func TestJourney(t *testing.T) {
 	}
 }
 
+// The page to which the names lead shows what the session knows and asks nobody;
+// every other showing asks.
+func TestFirstShowing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	b := s.browser(t)
+	asked := func() int { return len(s.gateways.requests(restapi.PathRegister + "/69000001")) }
+	b.toNames(somchai)
+	begun := time.Now()
+	p := b.post("/reg", "firstname", "Somchai", "lastname", "Jaidee").at(t, "/done").says(t, "69000001", "In progress", somchai)
+	if asked() != 0 && time.Since(begun) < time.Second {
+		t.Errorf("%s asked for the progress", p.path)
+	}
+	before := asked()
+	for i, path := range []string{"/done", "/done?lang=en", "/done/progress", "/done/progress?registered"} {
+		b.get(path)
+		if got := asked() - before; got != i+1 {
+			t.Errorf("%d questions after %s, want %d", got, path, i+1)
+		}
+	}
+	s.gateways.confirmed()
+	b.post("/reg", "firstname", "Somchai", "lastname", "Jaidee").at(t, "/done").says(t, "Everything is done.")
+}
+
 // The script's view of the last page.
 func TestProgressFragment(t *testing.T) {
 	t.Parallel()

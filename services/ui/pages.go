@@ -54,6 +54,14 @@ func (p page) Bare() bool { return p.Retry != nil || p.Text != "" }
 // Steps are the four of the list above the page.
 func (page) Steps() []step { return []step{stepAddress, stepCode, stepNames, stepDone} }
 
+// noticeRegistered in the last page's query tells it that the registration was
+// answered just now.
+const noticeRegistered = "registered"
+
+// firstMoment is how long nothing that follows a registration is expected to be
+// done.
+const firstMoment = time.Second
+
 // followTimeout is short: the page says enough without the progress.
 const followTimeout = 3 * time.Second
 
@@ -87,13 +95,31 @@ func (u *UI) showNames(v *visit) error {
 	return u.at(v, "names", page{Title: "names.title", Path: pathNames, Step: stepNames})
 }
 
-// showDone serves GET /done.
+// showDone serves GET /done. The page to which the answer of the names leads asks
+// nobody, as the progress can be known without; a link, the script, a page that
+// loads itself again and whoever reloads it later ask.
 func (u *UI) showDone(v *visit) error {
 	p := page{Title: "done.title", Path: pathDone, Step: stepDone}
-	if v.journey.step() == stepDone {
+	switch {
+	case v.journey.step() != stepDone: // led away
+	case v.r.URL.Query().Has(noticeRegistered) && v.journey.justRegistered(time.Now()):
+		p.Progress = v.journey.begun()
+	default:
 		p.Progress = u.follow(v)
 	}
 	return u.at(v, "done", p)
+}
+
+// justRegistered is true for the first moment after the registration was answered.
+// The clocks of two replicas may differ: one that is far behind must not take the
+// moment for longer.
+func (j journey) justRegistered(now time.Time) bool {
+	return now.Sub(j.Registered).Abs() < firstMoment
+}
+
+// begun is the progress as the session itself knows it.
+func (j journey) begun() progress {
+	return progress{StudentID: j.StudentID, Email: j.Verified, Registered: true}
 }
 
 // showProgress serves GET /done/progress: the part of the last page that
@@ -128,7 +154,7 @@ func (u *UI) show(v *visit, name string, p page) error {
 // follow asks how far the registration is. What cannot be asked now shows as
 // pending: the ID alone proves the registration.
 func (u *UI) follow(v *visit) progress {
-	p := progress{StudentID: v.journey.StudentID, Email: v.journey.Verified, Registered: true}
+	p := v.journey.begun()
 	ctx, cancel := context.WithTimeout(v.r.Context(), followTimeout)
 	defer cancel()
 	reply, err := u.gateways.progress(ctx, v.who(), v.journey.StudentID)
