@@ -143,7 +143,7 @@ func (u *UI) register(v *visit) error {
 		v.journey.refuse(faults...)
 		return u.stay(v)
 	}
-	reply, err := u.gateways.registerStudent(v.r.Context(), v.who(), v.journey.registerKey(), restapi.RegisterRequest{
+	reply, err := u.gateways.registerStudent(v.r.Context(), v.who(), restapi.RegisterRequest{
 		Firstname: v.journey.Firstname, Lastname: v.journey.Lastname, Email: v.journey.Verified,
 	})
 	switch f, told := faultOf(err, stepNames, time.Now()); {

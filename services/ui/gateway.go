@@ -116,9 +116,12 @@ func (g *Gateways) prove(ctx context.Context, who on, key, email, code string) (
 	return do[restapi.AuthenReply](ctx, g, who, c)
 }
 
-// registerStudent registers; the same key gets the same answer.
-func (g *Gateways) registerStudent(ctx context.Context, who on, key string, req restapi.RegisterRequest) (restapi.RegisterReply, error) {
-	c := call{to: g.register, method: http.MethodPost, path: restapi.PathRegister, body: req, key: key, insist: true}
+// registerStudent registers, or finds the student who has the address: whoever
+// repeats gets the same ID. It needs no key for that. Under one, the service student
+// would write two rows besides, each a commit, and a repeat of what a replica took
+// with it when it died would be kept waiting as in flight.
+func (g *Gateways) registerStudent(ctx context.Context, who on, req restapi.RegisterRequest) (restapi.RegisterReply, error) {
+	c := call{to: g.register, method: http.MethodPost, path: restapi.PathRegister, body: req, insist: true}
 	return do[restapi.RegisterReply](ctx, g, who, c)
 }
 
@@ -129,8 +132,8 @@ func (g *Gateways) progress(ctx context.Context, who on, studentID int64) (resta
 	return do[restapi.ProgressReply](ctx, g, who, c)
 }
 
-// call is one call of a gateway. It does the same however often it arrives: a
-// GET, or a POST under a key.
+// call is one call of a gateway. It does the same however often it arrives: a GET,
+// a POST under a key, or a registration.
 type call struct {
 	to           endpoint
 	method, path string

@@ -52,11 +52,10 @@ func TestRepeats(t *testing.T) {
 		want   int
 		asked  int
 	}{
-		"register":           {busy, restapi.PathRegister, func(b *browser) page { return names(b) }, 303, 2},
-		"register in flight": {answer{409, "idempotency_key_in_flight", 1}, restapi.PathRegister, func(b *browser) page { return names(b) }, 303, 2},
-		"ask":                {busy, restapi.PathGetOTP, func(b *browser) page { return b.send("POST", "/", form("email", somchai), nil) }, 503, 2},
-		"not ours to call":   {answer{401, "unauthenticated", 0}, restapi.PathRegister, func(b *browser) page { return names(b) }, 503, 1},
-		"broken":             {answer{500, "internal", 0}, restapi.PathRegister, func(b *browser) page { return names(b) }, 503, 1},
+		"register":         {busy, restapi.PathRegister, func(b *browser) page { return names(b) }, 303, 2},
+		"ask":              {busy, restapi.PathGetOTP, func(b *browser) page { return b.send("POST", "/", form("email", somchai), nil) }, 503, 2},
+		"not ours to call": {answer{401, "unauthenticated", 0}, restapi.PathRegister, func(b *browser) page { return names(b) }, 503, 1},
+		"broken":           {answer{500, "internal", 0}, restapi.PathRegister, func(b *browser) page { return names(b) }, 503, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

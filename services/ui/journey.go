@@ -152,10 +152,6 @@ func (j journey) proveKey(code string) string {
 	return j.key("prove", j.Email, j.Ref, left, code)
 }
 
-// registerKey names this journey's registration under these names. A double
-// click gives the same key; corrected names give another.
-func (j journey) registerKey() string { return j.key("register", j.Verified, j.Firstname, j.Lastname) }
-
 // key is an idempotency key that tells nothing of what it names.
 func (j journey) key(parts ...string) string {
 	mac := hmac.New(sha256.New, []byte(j.Secret))

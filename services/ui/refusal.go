@@ -27,7 +27,6 @@ const (
 	reasonAddressLocked = "address_locked"
 	reasonSourceLimit   = "source_limit"
 	reasonNotVerified   = "not_verified"
-	reasonInFlight      = "idempotency_key_in_flight"
 )
 
 // Reasons of the pages' own.

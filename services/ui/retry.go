@@ -28,7 +28,7 @@ func (g *Gateways) repeat(ctx context.Context, who on, c call) ([]byte, error) {
 
 func (c call) mayRepeat(err error) bool {
 	if r, ok := errors.AsType[*refusalError](err); ok {
-		return c.insist && (r.status == http.StatusServiceUnavailable || r.reason == reasonInFlight)
+		return c.insist && r.status == http.StatusServiceUnavailable
 	}
 	return errors.Is(err, errUnavailable)
 }

@@ -61,7 +61,7 @@ func TestRepeat(t *testing.T) {
 		return err
 	}
 	register := func(ctx context.Context, g *Gateways) error {
-		_, err := g.registerStudent(ctx, on{}, "key", restapi.RegisterRequest{})
+		_, err := g.registerStudent(ctx, on{}, restapi.RegisterRequest{})
 		return err
 	}
 	refused, lost := refusedDial(), lostAnswer()
