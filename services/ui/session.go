@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,21 +85,26 @@ func (s *sessions) open(r *http.Request) (*session, journey, error) {
 // meanwhile stays gone, and whatever cookie the browser holds by now decides
 // where the person is.
 func (s *session) save(j journey) error {
-	data, err := json.Marshal(j) //nolint:gosec // the journey is meant to be stored, in Redis alone
-	if err != nil {
-		return fmt.Errorf("write journey: %w", err)
-	}
 	m := s.all.manager
-	deadline := m.Deadline(s.ctx)
-	encoded, err := m.Codec.Encode(deadline, map[string]any{journeyKey: data})
+	data, life, err := s.all.write(j, m.Deadline(s.ctx))
+	if err != nil || life <= 0 {
+		return err
+	}
+	return s.all.store.replace(s.ctx, m.Token(s.ctx), data, life)
+}
+
+// write returns j as a session that ends at end, and how long Redis is to keep it
+// when nobody comes.
+func (s *sessions) write(j journey, end time.Time) ([]byte, time.Duration, error) {
+	text, err := json.Marshal(j) //nolint:gosec // the journey is meant to be stored, in Redis alone
 	if err != nil {
-		return fmt.Errorf("write session: %w", err)
+		return nil, 0, fmt.Errorf("write journey: %w", err)
 	}
-	life := min(m.IdleTimeout, time.Until(deadline))
-	if life <= 0 {
-		return nil
+	data, err := s.manager.Codec.Encode(end, map[string]any{journeyKey: text})
+	if err != nil {
+		return nil, 0, fmt.Errorf("write session: %w", err)
 	}
-	return s.all.store.replace(s.ctx, m.Token(s.ctx), encoded, life)
+	return data, min(s.manager.IdleTimeout, time.Until(end)), nil
 }
 
 // begin keeps j in a session with a new token and its whole life ahead.
@@ -110,24 +117,27 @@ func (s *session) renew(w http.ResponseWriter, j journey) error {
 	return s.move(w, j, s.all.manager.Deadline(s.ctx))
 }
 
+// move does not leave it to scs, which takes two round trips.
 func (s *session) move(w http.ResponseWriter, j journey, end time.Time) error {
-	data, err := json.Marshal(j) //nolint:gosec // the journey is meant to be stored, in Redis alone
-	if err != nil {
-		return fmt.Errorf("write journey: %w", err)
-	}
 	m := s.all.manager
-	if err := m.RenewToken(s.ctx); err != nil {
-		return err
-	}
-	m.SetDeadline(s.ctx, end)
-	m.Put(s.ctx, journeyKey, data)
-	token, expiry, err := m.Commit(s.ctx)
+	data, life, err := s.all.write(j, end.UTC())
 	if err != nil {
 		return err
 	}
-	m.WriteSessionCookie(s.ctx, w, token, expiry)
+	token := newToken()
+	if err := s.all.store.move(s.ctx, m.Token(s.ctx), token, data, life); err != nil {
+		return err
+	}
+	m.WriteSessionCookie(s.ctx, w, token, end)
 	s.found = true
 	return nil
+}
+
+// newToken is 256 bits that nobody can guess. Reading random bytes never fails.
+func newToken() string {
+	var bits [32]byte
+	rand.Read(bits[:])
+	return base64.RawURLEncoding.EncodeToString(bits[:])
 }
 
 // end destroys the session and takes the cookie back.

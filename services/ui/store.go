@@ -24,8 +24,8 @@ var errStore = errors.New("session store")
 // store keeps sessions in Redis under the hash of their token, so that who reads
 // Redis cannot take over a session.
 //
-// scs calls the methods that take a context. The others are there because its
-// interface asks for them, and answer the same; goredisstore's would panic.
+// scs calls FindCtx and DeleteCtx. The other methods of its interface are there
+// because it asks for them, and answer the same; goredisstore's would panic.
 type store struct {
 	redis *redis.Client
 	inner *goredisstore.RedisStore
@@ -88,6 +88,27 @@ func (s *store) replace(ctx context.Context, token string, data []byte, life tim
 	err := s.redis.SetArgs(ctx, keyPrefix+hash(token), data, redis.SetArgs{Mode: "XX", TTL: life}).Err()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("%w: write: %w", errStore, err)
+	}
+	return nil
+}
+
+// move writes a session under a new token and ends the one under the token before,
+// if any, in one round trip. Whoever is told to try again still has the token
+// before: its session ends last, so that a connection that breaks takes neither.
+func (s *store) move(ctx context.Context, before, token string, data []byte, life time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		if life > 0 { // Redis takes a life of nothing for one without end
+			p.Set(ctx, keyPrefix+hash(token), data, life)
+		}
+		if before != "" {
+			p.Del(ctx, keyPrefix+hash(before))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: move: %w", errStore, err)
 	}
 	return nil
 }
