@@ -29,9 +29,13 @@ type sessions struct {
 	store   *store
 }
 
-func newSessions(s *store, cfg Config) *sessions {
+func newSessions(s *store, cfg Config) (*sessions, error) {
+	codec, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
 	m := scs.New()
-	m.Store = s
+	m.Store, m.Codec = s, codec
 	m.IdleTimeout = cfg.SessionIdle
 	m.Lifetime = cfg.SessionLifetime
 	m.Cookie.Name = "sid"
@@ -43,7 +47,7 @@ func newSessions(s *store, cfg Config) *sessions {
 	m.Cookie.SameSite = http.SameSiteLaxMode
 	m.Cookie.Path = "/"
 	m.Cookie.Persist = false
-	return &sessions{manager: m, store: s}
+	return &sessions{manager: m, store: s}, nil
 }
 
 // session is the one of a request, found or not. Its context is scs's.

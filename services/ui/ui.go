@@ -62,10 +62,14 @@ func New(client redis.UniversalClient, gateways *Gateways, cfg Config, env servi
 	if err != nil {
 		return nil, err
 	}
+	sessions, err := newSessions(store, cfg)
+	if err != nil {
+		return nil, err
+	}
 	u := &UI{
 		cfg: cfg, log: env.Log, instance: env.Instance,
 		hosts: newHosts(cfg), traced: env.Traced(),
-		redis: client, sessions: newSessions(store, cfg), gateways: gateways,
+		redis: client, sessions: sessions, gateways: gateways,
 		measure: httpd.Measure(env.Name, env.Metrics),
 		gate:    admission.New(admission.Options{Config: cfg.Admission, Service: env.Name, Metrics: env.Metrics}),
 	}
