@@ -3,6 +3,7 @@ package ui_test
 import (
 	"encoding/xml"
 	"errors"
+	"html"
 	"io"
 	"regexp"
 	"strings"
@@ -68,6 +69,21 @@ func TestEscaping(t *testing.T) {
 		checkHTML(t, p.path, p.text)
 	}
 	pages[4].says(t, "{firstname}", "&lt;script&gt;")
+}
+
+// The site's name is the operator's: it is text on the page, and no action of a
+// template, whatever is in it.
+func TestSiteNameIsText(t *testing.T) {
+	t.Parallel()
+	const name = `{{{.Journey}}} <b x='1'> & "Co"`
+	s := newSite(t, map[string]string{"SITE_NAME_EN": name})
+	b := s.browser(t)
+	for _, p := range []page{b.get("/?lang=en"), b.toCode(somchai), b.get("/nope")} {
+		checkHTML(t, p.path, p.text)
+		if got := strings.Count(html.UnescapeString(p.text), name); got != 2 || strings.Contains(p.text, "<b x=") {
+			t.Errorf("%s shows the name %d times, want it as title and heading\n%s", p.path, got, p.text)
+		}
+	}
 }
 
 var (

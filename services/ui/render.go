@@ -7,7 +7,9 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -46,22 +48,59 @@ func (u *UI) newVoices() (map[lang]*voice, error) {
 }
 
 func (u *UI) parse(v *voice) error {
-	layout, err := template.New("layout").Funcs(u.funcs(v)).
-		ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
-	if err != nil {
-		return err
+	layout := template.New("layout").Funcs(u.funcs(v))
+	for _, name := range []string{"layout", "parts"} {
+		if err := u.parseFile(layout, v, name); err != nil {
+			return err
+		}
 	}
 	for _, name := range templateNames() {
 		t, err := layout.Clone()
 		if err != nil {
 			return err
 		}
-		if v.templates[name], err = t.ParseFS(templateFiles, "templates/"+name+".html"); err != nil {
+		if err := u.parseFile(t, v, name); err != nil {
 			return err
 		}
+		v.templates[name] = t
 	}
 	v.templates["progress"] = layout.Lookup("progress")
 	return nil
+}
+
+// parseFile adds the templates of a file to t, with what is the same on every page
+// of v written into them.
+func (u *UI) parseFile(t *template.Template, v *voice, name string) error {
+	source, err := templateFiles.ReadFile("templates/" + name + ".html")
+	if err != nil {
+		return err
+	}
+	_, err = t.Parse(u.constants(v, string(source)))
+	return err
+}
+
+// constant is an action of a template that says the same on every page in one
+// language.
+var constant = regexp.MustCompile(`\{\{(t|asset) "([^"]+)"\}\}|\{\{(lang|site)\}\}`)
+
+// constants writes the text of constant actions into source, once for all pages: a
+// template calls its functions by reflection. They stand in text and in quoted
+// attributes alone, for which the text is escaped.
+func (u *UI) constants(v *voice, source string) string {
+	return constant.ReplaceAllStringFunc(source, func(action string) string {
+		m, text := constant.FindStringSubmatch(action), ""
+		switch m[1] + m[3] {
+		case "t":
+			text = v.messages.text(m[2])
+		case "asset":
+			text = u.assets.url(m[2])
+		case "lang":
+			text = string(v.lang)
+		case "site":
+			text = v.site
+		}
+		return strings.ReplaceAll(template.HTMLEscapeString(text), "{", "&#123;")
+	})
 }
 
 // funcs are what templates call.
