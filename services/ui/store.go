@@ -93,12 +93,12 @@ func (s *store) replace(ctx context.Context, token string, data []byte, life tim
 }
 
 // move writes a session under a new token and ends the one under the token before,
-// if any, in one round trip. Whoever is told to try again still has the token
-// before: its session ends last, so that a connection that breaks takes neither.
+// if any, in one round trip and in one step: a Redis that takes no more writes keeps
+// the session, and whoever is told to try again still has its token.
 func (s *store) move(ctx context.Context, before, token string, data []byte, life time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err := s.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		if life > 0 { // Redis takes a life of nothing for one without end
 			p.Set(ctx, keyPrefix+hash(token), data, life)
 		}
