@@ -177,12 +177,15 @@ func TestCosts_AreTheModels(t *testing.T) {
 			}
 			delete(grown, "call otp.create_email_list") // the import
 			want := capacity.Costs(way)
+			// Who comes to the last page later than a second asks for the progress, which
+			// only a machine that stood still makes anybody here.
+			late := grown["call student.status"] / people
 			for name, n := range map[string][2]float64{
-				"calls": {sum(grown, "call"), want.Calls},
+				"calls": {sum(grown, "call") - late, want.Calls},
 				"casts": {sum(grown, "cast"), want.Casts},
 			} {
-				if n[0] != n[1] {
-					t.Errorf("%v %s a registration: write them into the model, and run make docs; it says %v", n[0], name, n[1])
+				if n[0] != n[1] || late > 0.2 {
+					t.Errorf("%v %s a registration, and %v for progress: write them into the model, and run make docs; it says %v", n[0], name, late, n[1])
 				}
 			}
 			// Those who come one right after the other share some.
