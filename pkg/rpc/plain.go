@@ -17,12 +17,8 @@ import (
 
 // isPlain tells whether t is of these kinds and has no form of its own in JSON.
 func isPlain(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-	default:
-		return false
-	}
-	if t == reflect.TypeFor[json.Number]() {
+	integer := reflect.Int <= t.Kind() && t.Kind() <= reflect.Int64
+	if t.Kind() != reflect.String && t.Kind() != reflect.Bool && !integer || t == reflect.TypeFor[json.Number]() {
 		return false
 	}
 	for _, own := range []reflect.Type{
@@ -38,10 +34,10 @@ func isPlain(t reflect.Type) bool {
 
 // appendPlain appends v, whose type is plain; false means that it needs encoding/json.
 func appendPlain(b []byte, v reflect.Value) ([]byte, bool) {
-	switch v.Kind() {
-	case reflect.String:
+	switch {
+	case v.Kind() == reflect.String:
 		return appendString(b, v.String())
-	case reflect.Bool:
+	case v.Kind() == reflect.Bool:
 		return strconv.AppendBool(b, v.Bool()), true
 	default:
 		return strconv.AppendInt(b, v.Int(), 10), true
@@ -71,14 +67,14 @@ func appendString(b []byte, s string) ([]byte, bool) {
 // takePlain sets v, whose type is plain, to the value at the head of text and returns
 // what follows. It has not looked at that.
 func takePlain(text []byte, v reflect.Value) (rest []byte, ok bool) {
-	switch v.Kind() {
-	case reflect.String:
+	switch {
+	case v.Kind() == reflect.String:
 		s, rest, ok := takeString(text)
 		if ok {
 			v.SetString(string(s))
 		}
 		return rest, ok
-	case reflect.Bool:
+	case v.Kind() == reflect.Bool:
 		b, rest, ok := takeBool(text)
 		if ok {
 			v.SetBool(b)
