@@ -35,15 +35,15 @@ func costs() map[string]Cost {
 		ByREST: {
 			Mails: 2, Calls: 4, Casts: 4, Events: 3, Commits: 3, Redis: 57,
 			CPU: map[string]float64{
-				"otp-gateway": 0.58, "register-gateway": 0.38, "otp": 0.66, "email": 0.86, "student": 0.79, "enroll": 0.27,
-				"rabbitmq": 2.27, "redis": 0.40, "mariadb": 0.56,
+				"otp-gateway": 0.75, "register-gateway": 0.49, "otp": 0.83, "email": 0.98, "student": 0.89, "enroll": 0.42,
+				"rabbitmq": 3.11, "redis": 0.53, "mariadb": 0.92,
 			},
 		},
 		ByPages: {
 			Mails: 2, Calls: 4, Casts: 4, Events: 3, Commits: 3, Redis: 73,
 			CPU: map[string]float64{
-				"ui": 3.48, "otp-gateway": 1.06, "register-gateway": 1.06, "otp": 1.17, "email": 1.52, "student": 2.04, "enroll": 0.59,
-				"rabbitmq": 4.38, "redis": 0.95, "mariadb": 2.10,
+				"ui": 3.13, "otp-gateway": 1.15, "register-gateway": 0.72, "otp": 1.32, "email": 1.39, "student": 1.25, "enroll": 0.60,
+				"rabbitmq": 4.02, "redis": 1.09, "mariadb": 1.32,
 			},
 		},
 	}
