@@ -11,14 +11,30 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Open goes to a URL, as from the address bar.
-func (b *Browser) Open(url string) error { return b.do("open "+url, chromedp.Navigate(url)) }
+// shown is true of a page that a person can see, or that has nothing to see. It is
+// loaded before that, now and then before the field that asks for the focus has it.
+const shown = `performance.getEntriesByType("paint").length > 0 || document.body.innerText.trim() === ""`
+
+// Open goes to a URL, as from the address bar, and waits until it is shown.
+func (b *Browser) Open(url string) error { return b.show("open "+url, chromedp.Navigate(url)) }
 
 // Back goes back in the history.
-func (b *Browser) Back() error { return b.do("go back", chromedp.NavigateBack()) }
+func (b *Browser) Back() error { return b.show("go back", chromedp.NavigateBack()) }
 
 // Reload loads the page again.
-func (b *Browser) Reload() error { return b.do("reload", chromedp.Reload()) }
+func (b *Browser) Reload() error { return b.show("reload", chromedp.Reload()) }
+
+// show takes a step to another page, which ends when that is loaded, and waits
+// until it is shown.
+func (b *Browser) show(what string, step chromedp.Action[chromedp.Void]) error {
+	if err := b.do(what, step); err != nil {
+		return err
+	}
+	if err := b.Wait(shown); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
 
 // Type clicks into the first input that fits the CSS selector and types text,
 // key by key, over what is there.
@@ -35,20 +51,20 @@ func (b *Browser) Type(selector, text string) error {
 func (b *Browser) Keys(keys string) error { return b.do("press keys", chromedp.KeyEvent(keys)) }
 
 // KeysToPage presses keys that lead to another page and waits until that is
-// loaded.
+// shown.
 func (b *Browser) KeysToPage(keys string) error {
 	return b.toPage("press keys", chromedp.KeyEvent(keys))
 }
 
 // ClickToPage clicks on what leads to another page and waits until that is
-// loaded.
+// shown.
 func (b *Browser) ClickToPage(selector string) error {
 	return b.toPage("click on "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
 func (b *Browser) toPage(what string, action chromedp.Action[chromedp.Void]) error {
 	loaded := chromedp.WaitEvent(page.LoadEventFired, nil, action)
-	return b.do(what, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	return b.show(what, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := loaded(ctx, t)
 		return err
 	}))
