@@ -17,7 +17,7 @@ const Patience = 5 * time.Second
 type Caller struct {
 	*link
 	method   string
-	replyKey string
+	replyTo  string
 	headers  func(deadline time.Time) amqp.Table // of a request; nil: none
 	encoding string                              // of its content
 	last     atomic.Uint64
@@ -47,10 +47,7 @@ func NewCaller(url, method string) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.replyKey = queue.Name
-	if err := ch.QueueBind(queue.Name, queue.Name, exchange, false, nil); err != nil {
-		return nil, err
-	}
+	c.replyTo = queue.Name
 	replies, err := ch.Consume(queue.Name, "", true, true, false, false, nil)
 	if err != nil {
 		return nil, err
@@ -101,7 +98,7 @@ func (c *Caller) Call(ctx context.Context, body []byte) ([]byte, error) {
 	c.mu.Unlock()
 	_, err := c.publish.PublishWithDeferredConfirm(exchange, c.method, true, false, amqp.Publishing{
 		Headers: c.table(), ContentType: "application/json", ContentEncoding: c.encoding, DeliveryMode: amqp.Transient, Expiration: "5000",
-		CorrelationId: id, ReplyTo: c.replyKey, Body: body,
+		CorrelationId: id, ReplyTo: c.replyTo, Body: body,
 	})
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ func NewCaster(url string) (*Caster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Caster{l}, l.publish.QueueBind(CastQueue, castKey, exchange, false, nil)
+	return &Caster{l}, nil
 }
 
 var errNotStored = errors.New("the broker did not store a message")
@@ -51,7 +51,7 @@ func (c *Caster) Cast(body []byte, window int, length time.Duration, took func(t
 			break
 		}
 		var confirm *amqp.DeferredConfirmation
-		confirm, err = c.publish.PublishWithDeferredConfirm(exchange, castKey, true, false, amqp.Publishing{
+		confirm, err = c.publish.PublishWithDeferredConfirm(straight, CastQueue, true, false, amqp.Publishing{
 			ContentType: "application/json", DeliveryMode: amqp.Persistent, Body: body,
 		})
 		if err == nil {

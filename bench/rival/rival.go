@@ -3,7 +3,8 @@
 //
 // It is fair because it gives the same for the same:
 //
-//   - the same broker, exchange kind, queue kind, and number of processes;
+//   - the same broker, queue kinds, and number of processes; requests through a topic
+//     exchange, replies and casts straight to their queues;
 //   - two connections a process, one that publishes and one that consumes;
 //   - requests and replies are transient, mandatory and published with confirms; a
 //     request expires after the caller's patience;
@@ -31,8 +32,8 @@ import (
 
 // Names at the broker.
 const (
-	exchange = "rival"
-	castKey  = "rival.store"
+	exchange = "rival" // of requests
+	straight = ""      // leads to the queue that the key names
 	// CastQueue is where casts are stored.
 	CastQueue = "rival-work"
 )

@@ -44,7 +44,7 @@ func (w *Worker) serve(d *amqp.Delivery, handle func([]byte) ([]byte, error)) {
 	if err != nil {
 		return
 	}
-	confirm, err := w.publish.PublishWithDeferredConfirm(exchange, d.ReplyTo, true, false, amqp.Publishing{
+	confirm, err := w.publish.PublishWithDeferredConfirm(straight, d.ReplyTo, true, false, amqp.Publishing{
 		ContentType: "application/json", DeliveryMode: amqp.Transient, CorrelationId: d.CorrelationId, Body: body,
 	})
 	if err != nil {

@@ -189,12 +189,12 @@ func (t *amqpTransport) refresh() {
 
 func (t *amqpTransport) ready() error { return t.state.Load().err }
 
-func (t *amqpTransport) replyKey() (key string, epoch uint64, ok bool) {
+func (t *amqpTransport) replyTo() (queue string, epoch uint64, ok bool) {
 	ep := t.state.Load().epoch
 	if ep == nil {
 		return "", 0, false
 	}
-	return ep.replyKey, ep.number, true
+	return ep.replyTo, ep.number, true
 }
 
 // connected waits for an epoch, blocked or not, until ctx ends.

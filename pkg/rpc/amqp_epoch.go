@@ -14,15 +14,15 @@ import (
 // amqpEpoch is one life of the two connections. Whatever it starts it also
 // waits for: after tearDown nothing of it runs.
 type amqpEpoch struct {
-	t        *amqpTransport
-	number   uint64
-	sockets  sockets
-	p, c     *amqp.Connection
-	out      *batchedConn // of P
-	lanes    [2]*amqpLane // transient, stored
-	getter   amqpGetter
-	replyKey string
-	gate     atomic.Pointer[amqpGate]
+	t       *amqpTransport
+	number  uint64
+	sockets sockets
+	p, c    *amqp.Connection
+	out     *batchedConn // of P
+	lanes   [2]*amqpLane // transient, stored
+	getter  amqpGetter
+	replyTo string
+	gate    atomic.Pointer[amqpGate]
 
 	done chan struct{} // closed by the first fail
 
@@ -217,15 +217,14 @@ func (ep *amqpEpoch) openReplies() error {
 	if err != nil {
 		return err
 	}
-	key := newReplyKey()
-	queue := replyQueue(ep.t.o.Service, key)
+	queue := replyQueue(ep.t.o.Service, newReplyKey())
 	if err := ch.ExchangeDeclare(exchangeRPC, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
 		return err
 	}
 	if _, err := ch.QueueDeclare(queue, false, true, true, false, nil); err != nil {
 		return err
 	}
-	if err := ch.QueueBind(queue, key, exchangeRPC, false, nil); err != nil {
+	if err := ch.QueueBind(queue, queue, exchangeRPC, false, nil); err != nil {
 		return err
 	}
 	replies, err := ch.Consume(queue, queue, true, true, false, false, nil)
@@ -233,7 +232,7 @@ func (ep *amqpEpoch) openReplies() error {
 		return err
 	}
 	ep.watch("replies", ch)
-	ep.replyKey = key
+	ep.replyTo = queue
 	ep.spawn(func() {
 		for d := range replies {
 			e := fromAMQP(&d)

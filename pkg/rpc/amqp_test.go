@@ -163,18 +163,21 @@ func TestAMQP_CarriesEveryProperty(t *testing.T) {
 	d.ack()
 }
 
+// Replies come straight, and from Nameko's services through their exchange.
 func TestAMQP_Replies(t *testing.T) {
 	t.Parallel()
 	k := connect(t, testenv.AMQP(t))
-	key, epoch, ok := k.replyKey()
-	if !ok || epoch != 1 || key == "" {
-		t.Fatalf("replyKey = %q, %d, %v", key, epoch, ok)
+	queue, epoch, ok := k.replyTo()
+	if !ok || epoch != 1 || queue == "" {
+		t.Fatalf("replyTo = %q, %d, %v", queue, epoch, ok)
 	}
-	if err := publishAndWait(t.Context(), k, &envelope{exchange: exchangeRPC, key: key, mandatory: true, correlationID: "c", body: []byte("hi")}, false); err != nil {
-		t.Fatal(err)
-	}
-	if e := receive(t, "reply", k.replies); e.correlationID != "c" || string(e.body) != "hi" {
-		t.Errorf("reply %+v", e)
+	for _, exchange := range []string{exchangeDefault, exchangeRPC} {
+		if err := publishAndWait(t.Context(), k, &envelope{exchange: exchange, key: queue, mandatory: true, correlationID: "c", body: []byte("hi")}, false); err != nil {
+			t.Fatalf("through %q: %v", exchange, err)
+		}
+		if e := receive(t, "reply", k.replies); e.correlationID != "c" || string(e.body) != "hi" {
+			t.Errorf("through %q: reply %+v", exchange, e)
+		}
 	}
 }
 
@@ -259,7 +262,7 @@ func TestAMQP_ConnectionLost(t *testing.T) {
 	k := connect(t, url)
 	queue := k.queue(nil)
 	deliveries, _ := k.subscribe(queue, 4)
-	oldKey, _, _ := k.replyKey()
+	oldKey, _, _ := k.replyTo()
 	if err := k.send(queue, "one"); err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +278,7 @@ func TestAMQP_ConnectionLost(t *testing.T) {
 	if took := time.Since(cutAt); took > 500*time.Millisecond {
 		t.Errorf("noticed after %v", took)
 	}
-	if _, _, ok := k.replyKey(); ok || !errors.Is(k.ready(), errNotConnected) {
+	if _, _, ok := k.replyTo(); ok || !errors.Is(k.ready(), errNotConnected) {
 		t.Errorf("ready = %v without a connection", k.ready())
 	}
 	err := publishAndWait(t.Context(), k, &envelope{key: queue}, false)
@@ -294,8 +297,8 @@ func TestAMQP_ConnectionLost(t *testing.T) {
 		t.Errorf("body %q", d.body)
 	}
 	d.ack()
-	if key, epoch, ok := k.replyKey(); !ok || epoch != 2 || key == oldKey {
-		t.Errorf("replyKey = %q, %d, %v, want another in epoch 2", key, epoch, ok)
+	if key, epoch, ok := k.replyTo(); !ok || epoch != 2 || key == oldKey {
+		t.Errorf("replyTo = %q, %d, %v, want another in epoch 2", key, epoch, ok)
 	}
 	if got := strings.Count(k.log.String(), "broker connection lost"); got != 1 {
 		t.Errorf("loss logged %d times", got)
@@ -518,7 +521,7 @@ func TestAMQP_Mismatch(t *testing.T) {
 		t.Error(err)
 	}
 	receive(t, "delivery", deliveries).ack()
-	if _, epoch, _ := other.replyKey(); epoch != 1 {
+	if _, epoch, _ := other.replyTo(); epoch != 1 {
 		t.Errorf("epoch %d: the mismatch cost the connection", epoch)
 	}
 }
@@ -553,7 +556,7 @@ func TestAMQP_QueueDeletedUnderConsumer(t *testing.T) {
 	k.deleteQueue(queue)
 	eventually(t, "declared again", func() bool { return k.send(queue, "x") == nil })
 	receive(t, "delivery", deliveries).ack()
-	if _, epoch, _ := k.replyKey(); epoch != 1 {
+	if _, epoch, _ := k.replyTo(); epoch != 1 {
 		t.Errorf("epoch %d: the deleted queue cost the connection", epoch)
 	}
 }
@@ -562,14 +565,14 @@ func TestAMQP_ReplyQueueDeleted(t *testing.T) {
 	t.Parallel()
 	k := connect(t, testenv.AMQP(t))
 	// Only its own connection may delete an exclusive queue.
-	key, _, _ := k.replyKey()
+	queue, _, _ := k.replyTo()
 	ch, err := k.state.Load().epoch.c.Channel()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = ch.QueueDelete(replyQueue("kit", key), false, false, false) // the connection may be cut before the answer
+	_, _ = ch.QueueDelete(queue, false, false, false) // the connection may be cut before the answer
 	receive(t, "lost", k.lost)
-	eventually(t, "a new reply queue", func() bool { now, _, ok := k.replyKey(); return ok && now != key })
+	eventually(t, "a new reply queue", func() bool { now, _, ok := k.replyTo(); return ok && now != queue })
 }
 
 func TestAMQP_StopLeavesWhatIsUnderWay(t *testing.T) {
@@ -835,7 +838,7 @@ func TestAMQP_RefusesWhatCannotBeWritten(t *testing.T) {
 			t.Errorf("%s: %v, want not sent", name, err)
 		}
 	}
-	if _, epoch, ok := k.replyKey(); !ok || epoch != 1 {
+	if _, epoch, ok := k.replyTo(); !ok || epoch != 1 {
 		t.Errorf("epoch %d, %v: an envelope cost the connection", epoch, ok)
 	}
 }

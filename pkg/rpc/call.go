@@ -85,7 +85,7 @@ func (c *Conn) callOnce(ctx context.Context, m Message) ([]byte, *Error) {
 			return nil, err
 		}
 	}
-	replyTo, epoch, ok := c.t.replyKey()
+	replyTo, epoch, ok := c.t.replyTo()
 	if !ok {
 		return nil, failure(errNotConnected)
 	}

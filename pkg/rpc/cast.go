@@ -110,10 +110,10 @@ type exchanges struct {
 	declared map[string]bool
 }
 
-// ensure declares name once for the life of the program, so that a sender may
-// start before any receiver.
+// ensure declares name once for the life of the program, so that a sender of events
+// may start before any receiver. The default exchange is always there.
 func (x *exchanges) ensure(ctx context.Context, t transport, name string) error {
-	if x.has(name) {
+	if name == exchangeDefault || x.has(name) {
 		return nil
 	}
 	if err := t.declare(ctx, Topology{Exchanges: []Exchange{{Name: name, Kind: "topic"}}}); err != nil {

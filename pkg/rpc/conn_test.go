@@ -331,11 +331,11 @@ func TestCast_unconfirmedAndThenNoConnection(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
 		stored := make(chan struct{}, 1)
 		conn := serve(t, b, rpc.Options{}, note.Handle(func(context.Context, text) error {
+			go b.Disconnect()
 			stored <- struct{}{}
 			return nil
 		}))
 		b.LoseConfirms(1)
-		must(t, b.Tap("matriq-cast", "demo.note", func(rpc.Wire) { go b.Disconnect() }))
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		wantError(t, note.Send(ctx, conn, text{}), rpc.Unavailable, "connection_lost", rpc.RanMaybe)

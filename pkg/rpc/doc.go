@@ -55,8 +55,8 @@
 //
 // # Wire protocol: names
 //
-//	exchange nameko-rpc           topic  requests and replies
-//	exchange matriq-cast          topic  casts
+//	exchange nameko-rpc           topic  requests, and replies by its peers
+//	exchange matriq-cast          topic  casts of programs that know no queues
 //	exchange SOURCE.events        topic  events of the service SOURCE
 //
 //	queue rpc-SERVICE             classic, bound to nameko-rpc, SERVICE.*
@@ -65,8 +65,8 @@
 //	queue SERVICE.work.v1         quorum, bound to matriq-cast, SERVICE.*
 //	queue SERVICE.retry.v1.DELAY  quorum, for each DELAY: 1s 5s 30s 2m 10m
 //	queue SERVICE.parking         quorum
-//	queue rpc.reply-PROGRAM-KEY   exclusive, bound to nameko-rpc, KEY; one for
-//	                              each connection of a caller
+//	queue rpc.reply-PROGRAM-KEY   exclusive, bound to nameko-rpc under its name;
+//	                              one for each connection of a caller
 //
 // Exchanges and all queues but the last are durable. The first two kinds of
 // queues have no arguments, for Nameko declares them without, and a broker
@@ -83,22 +83,24 @@
 //	SERVICE.parking         x-queue-type=quorum x-delivery-limit=1000000
 //
 // A service declares all of its own when it starts, before it takes the first
-// message. A sender declares the exchange, so that it may start first.
+// message. A sender of events declares their exchange, so that it may start first.
 //
 // # Wire protocol: properties
 //
 //	                  request       reply         cast         event
-//	exchange          nameko-rpc    nameko-rpc    matriq-cast  SOURCE.events
-//	routing key       SERVICE.METHOD  reply_to    SERVICE.METHOD  TYPE
+//	exchange          nameko-rpc    default       default      SOURCE.events
+//	routing key       SERVICE.METHOD  reply_to    SERVICE.work.v1  TYPE
 //	mandatory         yes           yes           yes          no
 //	delivery_mode     1             1             2            2
 //	correlation_id    fresh         the request's
-//	reply_to          KEY of the caller's reply queue
+//	reply_to          the caller's reply queue
 //	expiration        until the deadline, in ms
 //	content_type      application/json
 //	content_encoding  utf-8                       utf-8         utf-8
 //
-// Everything is published with a confirm. A cast has no expiration although it
+// The default exchange leads to the queue that the key names, without matching
+// topics. A reply_to that names no reply queue is a key of nameko-rpc, as Nameko's
+// are. Everything is published with a confirm. A cast has no expiration although it
 // may have a deadline: the broker would park it.
 //
 // # Wire protocol: headers

@@ -59,8 +59,8 @@ func (t *memoryTransport) start(receive func(*envelope), lost func(uint64)) {
 func (t *memoryTransport) connect() {
 	t.connected = true
 	t.epoch++
-	t.reply = rand.Text()
-	q := newMemoryQueue(t.b, Queue{Name: replyQueue(t.service, t.reply)})
+	t.reply = replyQueue(t.service, rand.Text())
+	q := newMemoryQueue(t.b, Queue{Name: t.reply})
 	q.sink = t.receive
 	t.b.queues[q.name] = q
 	x := Exchange{Name: exchangeRPC, Kind: "topic"}
@@ -78,9 +78,8 @@ func (t *memoryTransport) disconnect() (tell func()) {
 		return func() {}
 	}
 	t.connected = false
-	name := replyQueue(t.service, t.reply)
-	t.b.exchanges[exchangeRPC].unbind(t.reply, t.b.queues[name])
-	delete(t.b.queues, name)
+	t.b.exchanges[exchangeRPC].unbind(t.reply, t.b.queues[t.reply])
+	delete(t.b.queues, t.reply)
 	t.detach()
 	queues := make(map[*memoryQueue]struct{})
 	for h := range t.held {
@@ -297,7 +296,7 @@ func (t *memoryTransport) attendance(ctx context.Context, queue string) (int, er
 	return len(q.consumers), nil
 }
 
-func (t *memoryTransport) replyKey() (string, uint64, bool) {
+func (t *memoryTransport) replyTo() (string, uint64, bool) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	return t.reply, t.epoch, t.connected

@@ -14,17 +14,21 @@ const (
 	// exchangeRPC carries requests under "service.method", and replies under
 	// the key of the caller's reply queue.
 	exchangeRPC = "nameko-rpc"
-	// exchangeCast carries casts under "service.method".
+	// exchangeCast carries casts under "service.method", of programs that do not know
+	// the queues. Those of this package go past it.
 	exchangeCast = "matriq-cast"
 	// exchangeDefault leads to the queue named by the key.
 	exchangeDefault = ""
+	// replyPrefix tells a reply_to that is the name of a queue from one that is a
+	// routing key, as Nameko's are; it leads to no other kind of queue.
+	replyPrefix = "rpc.reply-"
 )
 
 func requestQueue(service string) string  { return "rpc-" + service }
 func workQueue(service string) string     { return service + ".work.v1" }
 func parkingQueue(service string) string  { return service + ".parking" }
 func eventExchange(source string) string  { return source + ".events" }
-func replyQueue(service, k string) string { return "rpc.reply-" + service + "-" + k }
+func replyQueue(service, k string) string { return replyPrefix + service + "-" + k }
 
 func eventQueueOf(r Route) string {
 	source, kind, _ := strings.Cut(r.Source, ".")

@@ -50,10 +50,10 @@ type transport interface {
 	// a connection. A queue that does not exist is errNoQueue.
 	attendance(ctx context.Context, queue string) (int, error)
 
-	// replyKey returns the routing key of the current reply queue on the
-	// exchange nameko-rpc, which the transport declares itself, and its epoch,
-	// which only grows, from 1; ok is false while there is no connection.
-	replyKey() (key string, epoch uint64, ok bool)
+	// replyTo returns the name of the current reply queue, which the transport
+	// declares itself and binds to the exchange nameko-rpc under that name, and its
+	// epoch, which only grows, from 1; ok is false while there is no connection.
+	replyTo() (queue string, epoch uint64, ok bool)
 
 	// ready returns nil when connected, declared, and not blocked.
 	ready() error
