@@ -2,7 +2,9 @@ package rows
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -10,58 +12,71 @@ import (
 	"matriq/bench/measure"
 	"matriq/bench/peer"
 	"matriq/bench/procfs"
+	"matriq/bench/stand"
 )
 
 func millions() Row {
 	return Row{
 		Name: "million", Title: "A million eligible, a million students",
-		About: "Journeys by REST, 64 at once, with few listed and few registered, and then once more with a million of each: " +
-			"students, enrolments, and the three closed casts that each has left. The two follow each other: a million is not " +
-			"made in every round. What the servers put off while a million was made, they do in between.",
+		About: "Journeys by REST, 64 at once, where few are listed and few are registered, and where a million of each are: " +
+			"students, enrolments, and the three closed casts that each has left. Both have servers and services of their own, " +
+			"and take turns; what the one that rests uses counts for the other. What the servers put off while the million was " +
+			"made, they do before.",
 		Slow:    true,
 		Measure: measureMillions,
 	}
 }
 
-func measureMillions(ctx context.Context, b Bench, tell func(measure.Result)) error {
+// The two that take turns.
+const (
+	few  = "few"
+	many = "a million"
+)
+
+func measureMillions(ctx context.Context, b Bench, tell func(measure.Result)) (err error) {
 	b.Plan.Length *= journeyLength
-	people := int((float64(b.Plan.Rounds+b.Plan.Repeats)*b.Plan.Length.Seconds() + b.Plan.WarmUp.Seconds()) * 600)
-	w, err := newWorld(ctx, b, 2000+people)
+	people := 2000 + int((float64(b.Plan.Rounds+b.Plan.Repeats)*b.Plan.Length.Seconds()+b.Plan.WarmUp.Seconds())*600)
+	emptier, err := stand.New()
 	if err != nil {
 		return err
 	}
-	few, err := b.Plan.Measure(ctx, measure.Case{Name: "few", Contenders: []measure.Contender{w.registering("few", peer.PlanREST, 64)}})
+	defer func() { err = errors.Join(err, emptier.Close()) }()
+	withFew, err := newWorld(ctx, Bench{Stand: emptier, Plan: b.Plan}, people)
 	if err != nil {
 		return err
 	}
-	tell(few)
+	withMany, err := newWorld(ctx, b, people)
+	if err != nil {
+		return err
+	}
 	crowd := million
 	if b.Quick {
 		crowd = 1000
 	}
 	b.Plan.Say(fmt.Sprintf("making %d of each", crowd))
-	if err := w.fill(ctx, crowd); err != nil {
+	if err := withMany.fill(ctx, crowd); err != nil {
 		return err
 	}
-	if err := w.list(ctx, 2*million, crowd); err != nil {
+	if err := withMany.list(ctx, million, crowd); err != nil {
 		return err
 	}
-	if err := w.invite(ctx, million, 2000+people); err != nil {
-		return err
-	}
+	b.Plan.Names = func() procfs.Names { return together(b.Stand, emptier) }
 	b.Plan.Say("the servers write what was made")
-	if err := w.calm(ctx, b.Stand.Names()); err != nil {
+	if err := withMany.calm(ctx, b.Plan.Names()); err != nil {
 		return err
 	}
-	many, err := b.Plan.Measure(ctx, measure.Case{
-		Name: fmt.Sprintf("%d of each", crowd), Contenders: []measure.Contender{w.registering("many", peer.PlanREST, 64)},
-		Targets: []measure.Target{dearer(few)},
-	})
-	if err != nil {
-		return err
-	}
-	tell(many)
-	return nil
+	return compare(ctx, b, measure.Case{
+		Name:       fmt.Sprintf("%d of each, and few", crowd),
+		Contenders: []measure.Contender{withFew.registering(few, peer.PlanREST, 64), withMany.registering(many, peer.PlanREST, 64)},
+		Targets:    []measure.Target{measure.Ratio(measure.Served, many, few, true, 110)},
+	}, tell)
+}
+
+// together are the processes of two stands.
+func together(one, other *stand.Stand) procfs.Names {
+	names := one.Names()
+	maps.Copy(names, other.Names())
+	return names
 }
 
 const (
@@ -121,21 +136,6 @@ func (w *world) flushPages(ctx context.Context) error {
 	}
 	_, err := w.students.ExecContext(ctx, `SET GLOBAL innodb_max_dirty_pages_pct = DEFAULT`)
 	return err
-}
-
-// dearer compares with an earlier result.
-func dearer(few measure.Result) measure.Target {
-	return measure.Target{
-		What: "CPU served of a journey among many in parts of one among few", AtMost: true, Bound: 110, Unit: "%",
-		Of: func(r *measure.Result) []float64 {
-			before, okFew := few.Figure("few", measure.Served)
-			after, okMany := r.Figure("many", measure.Served)
-			if !okFew || !okMany {
-				return nil
-			}
-			return []float64{100 * after.Median / before.Median}
-		},
-	}
 }
 
 // fill makes students who registered long ago, with all that is kept of them.
