@@ -6,7 +6,8 @@
 // seen as well. The kernel counts in hundredths of a second. Not seen are
 // processes that live for less than a quarter of a second, and the kernel's own
 // threads are neither the bench's nor foreign: they work for whoever sends
-// packets or writes to the disk.
+// packets or writes to the disk. What a hypervisor gave to other machines while
+// this one had work to do, the steal of /proc/stat, is foreign.
 package procfs
 
 import (
@@ -65,6 +66,27 @@ const (
 	fieldSystem = 12
 	fieldBorn   = 19
 )
+
+// fieldSteal is that of the first line of /proc/stat, after its name.
+const fieldSteal = 8
+
+// stolen is what the hypervisor has given to others since the machine began.
+func stolen(root string) (time.Duration, error) {
+	text, err := os.ReadFile(filepath.Join(root, "stat")) //nolint:gosec // G304: the kernel's own file
+	if err != nil {
+		return 0, fmt.Errorf("read the steal: %w", err)
+	}
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	fields := bytes.Fields(line)
+	if len(fields) <= fieldSteal {
+		return 0, fmt.Errorf("read the steal: the first line is %q", line)
+	}
+	ticks, err := strconv.ParseUint(string(fields[fieldSteal]), 10, 63)
+	if err != nil {
+		return 0, fmt.Errorf("read the steal: %w", err)
+	}
+	return time.Duration(ticks) * tick, nil //nolint:gosec // G115: 63 bits
+}
 
 func parseStat(text []byte) (process, error) {
 	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')

@@ -23,9 +23,13 @@ type Usage struct {
 	Own map[string]time.Duration
 	// Kernel is the time of the kernel's threads.
 	Kernel time.Duration
-	// Foreign is the time of everybody else, by the name of the program.
+	// Foreign is the time of everybody else, by the name of the program; [OtherMachines]
+	// for what is not of this machine.
 	Foreign map[string]time.Duration
 }
+
+// OtherMachines are those on the same hypervisor.
+const OtherMachines = "other machines"
 
 // ForeignCores is how many cores were busy with work that is not the bench's.
 func (u Usage) ForeignCores() float64 {
@@ -51,6 +55,7 @@ type Watch struct {
 	names  Names
 	began  time.Time
 	seen   map[int]process
+	stolen time.Duration // at the begin
 	owners map[int]owner
 	usage  Usage
 	err    error
@@ -74,6 +79,9 @@ func begin(root string, names Names) (*Watch, error) {
 		usage: Usage{Own: map[string]time.Duration{}, Foreign: map[string]time.Duration{}},
 	}
 	var err error
+	if w.stolen, err = stolen(root); err != nil {
+		return nil, err
+	}
 	if w.seen, err = processes(root); err != nil {
 		return nil, err
 	}
@@ -149,6 +157,13 @@ func (w *Watch) End() (Usage, error) {
 	w.usage.Elapsed = time.Since(w.began)
 	if w.err != nil {
 		return w.usage, fmt.Errorf("watch processes: %w", w.err)
+	}
+	now, err := stolen(w.root)
+	if err != nil {
+		return w.usage, err
+	}
+	if now > w.stolen {
+		w.usage.Foreign[OtherMachines] = now - w.stolen
 	}
 	return w.usage, nil
 }
