@@ -30,7 +30,7 @@ func (o options) measure(ctx context.Context, out, progress io.Writer) (err erro
 	line := newStatus(progress)
 	plan := o.plan
 	plan.Names, plan.Say = s.Names, line.say
-	bench := rows.Bench{Stand: s, Plan: plan, Quick: o.quick, Results: filepath.Join("bench", "results")}
+	bench := rows.Bench{Stand: s, Plan: plan, Quick: o.quick}
 	missed := 0
 	for _, row := range o.rows {
 		fmt.Fprintf(out, "\n%s\n", row.Title)

@@ -28,7 +28,10 @@ const MostForeign = 0.5
 // Contender does the thing for about as long as it is told.
 type Contender struct {
 	Name string
-	Run  func(ctx context.Context, length time.Duration) (Sample, error)
+	// Yardstick marks one that does something else, to tell what the machine gives in
+	// the same minutes.
+	Yardstick bool
+	Run       func(ctx context.Context, length time.Duration) (Sample, error)
 }
 
 // Case is one comparison, and what it has to show.

@@ -34,9 +34,11 @@ type Result struct {
 
 // Outcome is one contender's part of a result.
 type Outcome struct {
-	Name    string   `json:"name"`
-	Errors  int      `json:"errors"`
-	Figures []Figure `json:"figures"`
+	Name string `json:"name"`
+	// Yardstick is the contender's.
+	Yardstick bool     `json:"yardstick,omitempty"`
+	Errors    int      `json:"errors"`
+	Figures   []Figure `json:"figures"`
 }
 
 // Figure is one number in all rounds.
@@ -52,7 +54,7 @@ type Figure struct {
 func newResult(c Case) Result {
 	r := Result{Case: c.Name}
 	for _, contender := range c.Contenders {
-		r.Contenders = append(r.Contenders, Outcome{Name: contender.Name})
+		r.Contenders = append(r.Contenders, Outcome{Name: contender.Name, Yardstick: contender.Yardstick})
 	}
 	return r
 }

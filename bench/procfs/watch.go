@@ -162,7 +162,8 @@ func (w *Watch) End() (Usage, error) {
 	if err != nil {
 		return w.usage, err
 	}
-	if now > w.stolen {
+	// Of less than a look a hundredth of a second would be much.
+	if now > w.stolen && w.usage.Elapsed >= interval {
 		w.usage.Foreign[OtherMachines] = now - w.stolen
 	}
 	return w.usage, nil

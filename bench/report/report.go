@@ -116,8 +116,9 @@ func plotted(name string) bool {
 	}, name)
 }
 
-// plot draws the figures of a result that say most.
+// plot draws the figures of a result that say most. A yardstick has another scale.
 func plot(r measure.Result) []drawing {
+	r.Contenders = slices.DeleteFunc(slices.Clone(r.Contenders), func(o measure.Outcome) bool { return o.Yardstick })
 	var drawings []drawing
 	for _, name := range figures(r) {
 		if plotted(name) {

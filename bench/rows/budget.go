@@ -3,11 +3,8 @@ package rows
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -69,44 +66,18 @@ func metrics(ctx context.Context, admin string) (map[string]float64, error) {
 	return sums, lines.Err()
 }
 
-// budget sets what a journey cost against what its messages would cost bare: as
-// many calls and casts, at the price that the rows rpc and cast have measured for
-// the raw contender.
-func (m messages) budget(results string, r measure.Result) []string {
+// budget sets what a journey cost against what its messages would cost bare: as many
+// calls and casts, at the price that the raw contenders had in the same rounds.
+func (m messages) budget(journeys int, r measure.Result) []string {
 	rate, okRate := r.Figure(ours, measure.Rate)
 	served, okServed := r.Figure(ours, measure.Served)
-	if !okRate || !okServed || r.Operations == 0 {
+	call, okCall := r.Figure(rawCalls, measure.Served)
+	cast, okCast := r.Figure(rawCasts, measure.Served)
+	if !okRate || !okServed || !okCall || !okCast || journeys == 0 {
 		return nil
 	}
-	done := float64(r.Operations)
-	calls, casts := m.calls/done, m.casts/done
-	note := fmt.Sprintf("a journey makes %s calls and %s casts and events", measure.Short(calls), measure.Short(casts))
-	call, okCall := price(results, "rpc", "60 B, 16 at once")
-	cast, okCast := price(results, "cast", "window 64")
-	if !okCall || !okCast {
-		return []string{note + "; measure the rows rpc and cast for its budget"}
-	}
-	budget := calls*call + casts*cast
-	return []string{fmt.Sprintf("%s; bare they would cost %s × %s µs + %s × %s µs = %s µs of CPU, the budget; it costs %s µs at %s/s",
-		note, measure.Short(calls), measure.Short(call), measure.Short(casts), measure.Short(cast), measure.Short(budget),
-		measure.Short(served.Median), measure.Short(rate.Median))}
-}
-
-// price is what an operation of the raw contender costs in CPU-µs, over all
-// processes but the bench's driver, by the results of an earlier run.
-func price(results, row, name string) (float64, bool) {
-	text, err := os.ReadFile(filepath.Join(results, row+".json")) //nolint:gosec // G304: the folder of results
-	if err != nil {
-		return 0, false
-	}
-	var report measure.Report
-	if json.Unmarshal(text, &report) != nil {
-		return 0, false
-	}
-	for _, r := range report.Results {
-		if f, ok := r.Figure(raw, measure.Served); ok && r.Case == name {
-			return f.Median, true
-		}
-	}
-	return 0, false
+	calls, casts := m.calls/float64(journeys), m.casts/float64(journeys)
+	return []string{fmt.Sprintf("a journey makes %s calls and %s casts and events; bare they would cost %s × %s µs + %s × %s µs = %s µs of CPU, the budget; it costs %s µs at %s/s",
+		measure.Short(calls), measure.Short(casts), measure.Short(calls), measure.Short(call.Median), measure.Short(casts), measure.Short(cast.Median),
+		measure.Short(calls*call.Median+casts*cast.Median), measure.Short(served.Median), measure.Short(rate.Median))}
 }

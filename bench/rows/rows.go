@@ -20,8 +20,6 @@ type Bench struct {
 	// Quick is for a run that only shows that everything works: the fewest cases,
 	// for no time worth a number.
 	Quick bool
-	// Results is the folder of earlier results; a budget is made from them.
-	Results string
 }
 
 // Row is one line of the table of targets.

@@ -26,6 +26,7 @@ type world struct {
 	crowd    *child.Child
 	boxes    peer.Mailboxes
 	students *sql.DB
+	done     int // registrations of people in a closed loop
 }
 
 // newWorld starts everything and lists people as eligible.
