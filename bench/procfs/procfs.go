@@ -85,7 +85,7 @@ func stolen(root string) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the steal: %w", err)
 	}
-	return time.Duration(ticks) * tick, nil //nolint:gosec // G115: 63 bits
+	return time.Duration(ticks) * tick, nil
 }
 
 func parseStat(text []byte) (process, error) {

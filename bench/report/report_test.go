@@ -20,8 +20,11 @@ func sample() measure.Report {
 	}
 	return measure.Report{Row: "rpc", Title: "RPC call", About: "a <b> & c", Results: []measure.Result{{
 		Case: "16 at once",
-		Contenders: []measure.Outcome{{Name: "matriq", Figures: []measure.Figure{figure("rate", 80, 90, 100)}}, {Name: "raw", Figures: []measure.Figure{figure("rate", 90, 100, 120)}},
-			{Name: "raw calls", Yardstick: true, Figures: []measure.Figure{figure("rate", 5000, 5001, 5002)}}},
+		Contenders: []measure.Outcome{
+			{Name: "matriq", Figures: []measure.Figure{figure("rate", 80, 90, 100)}},
+			{Name: "raw", Figures: []measure.Figure{figure("rate", 90, 100, 120)}},
+			{Name: "raw calls", Yardstick: true, Figures: []measure.Figure{figure("rate", 5000, 5001, 5002)}},
+		},
 		Verdicts: []measure.Verdict{
 			{What: "rate", Got: 90, Bound: 85, Unit: "%", Reached: true},
 			{What: "p99", Got: 200, Bound: 130, Unit: "%", AtMost: true},
