@@ -39,6 +39,9 @@ func NewCaller(url, method string) (*Caller, error) {
 		return nil, err
 	}
 	c := &Caller{link: l, method: method, waiting: make(map[string]chan outcome), pool: sync.Pool{New: func() any { return make(chan outcome, 1) }}}
+	if err := l.declare(); err != nil {
+		return nil, err
+	}
 	ch, err := l.c.Channel()
 	if err != nil {
 		return nil, err

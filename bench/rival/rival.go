@@ -61,10 +61,12 @@ func dial(url string) (*link, error) {
 	if l.publish, err = l.p.Channel(); err != nil {
 		return nil, err
 	}
-	if err := l.publish.Confirm(false); err != nil {
-		return nil, err
-	}
-	return l, l.publish.ExchangeDeclare(exchange, amqp.ExchangeTopic, true, false, false, false, nil)
+	return l, l.publish.Confirm(false)
+}
+
+// declare makes the exchange of requests.
+func (l *link) declare() error {
+	return l.publish.ExchangeDeclare(exchange, amqp.ExchangeTopic, true, false, false, false, nil)
 }
 
 // Close closes both connections.

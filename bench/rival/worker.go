@@ -11,6 +11,9 @@ func NewWorker(url, method string, handle func([]byte) ([]byte, error)) (*Worker
 	if err != nil {
 		return nil, err
 	}
+	if err := l.declare(); err != nil {
+		return nil, err
+	}
 	ch, err := l.c.Channel()
 	if err != nil {
 		return nil, err

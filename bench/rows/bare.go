@@ -23,12 +23,8 @@ func bareMessages(ctx context.Context, b Bench) ([]measure.Contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	worker, err := opened(ctx, b, peer.RoleRawWorker, "worker", url)
-	if err != nil {
-		return nil, err
-	}
-	caller, err := opened(ctx, b, peer.RoleRawCaller, "caller", url)
-	if err != nil {
+	var calls pair
+	if err := calls.open(ctx, b, peer.RoleRawWorker, peer.RoleRawCaller, url); err != nil {
 		return nil, err
 	}
 	caster, err := opened(ctx, b, peer.RoleRawCaster, "caster", url)
@@ -36,7 +32,7 @@ func bareMessages(ctx context.Context, b Bench) ([]measure.Contender, error) {
 		return nil, err
 	}
 	return []measure.Contender{
-		yardstick(contender(rawCalls, 16, 60, caller, worker)),
+		yardstick(contender(rawCalls, 16, 60, calls.caller, calls.worker)),
 		yardstick(emptied(url, rival.CastQueue, contender(rawCasts, 64, 200, caster))),
 	}, nil
 }

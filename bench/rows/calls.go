@@ -76,12 +76,18 @@ func pairsOf(ctx context.Context, b Bench) ([]pair, error) {
 		{peer.RoleEnvelopeWorker, peer.RoleEnvelopeCaller},
 	}
 	for i, role := range roles {
-		if pairs[i].worker, err = opened(ctx, b, role[0], "worker", url); err != nil {
-			return nil, err
-		}
-		if pairs[i].caller, err = opened(ctx, b, role[1], "caller", url); err != nil {
+		if err := pairs[i].open(ctx, b, role[0], role[1], url); err != nil {
 			return nil, err
 		}
 	}
 	return pairs, nil
+}
+
+// open starts both in their roles.
+func (p *pair) open(ctx context.Context, b Bench, worker, caller, url string) (err error) {
+	if p.worker, err = opened(ctx, b, worker, "worker", url); err != nil {
+		return err
+	}
+	p.caller, err = opened(ctx, b, caller, "caller", url)
+	return err
 }

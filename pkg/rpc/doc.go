@@ -55,7 +55,7 @@
 //
 // # Wire protocol: names
 //
-//	exchange nameko-rpc           topic  requests, and replies by its peers
+//	exchange nameko-rpc           topic  requests, and replies of or to Nameko
 //	exchange matriq-cast          topic  casts of programs that know no queues
 //	exchange SOURCE.events        topic  events of the service SOURCE
 //
