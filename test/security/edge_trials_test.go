@@ -216,8 +216,6 @@ func edgeBodies(t *testing.T, d *door) {
 	s, e := d.system, d.before(t, d.straight(t), nil)
 	const form = "application/x-www-form-urlencoded"
 	own := http.Header{"Content-Type": {form}, "Sec-Fetch-Site": {"same-origin"}}
-	// No more than a connection takes in whole: who writes on while the answer comes
-	// may not see it.
 	for what, size := range map[string]int{"more than a form": 5_000, "more than the edge takes": 66_000} {
 		a := send(t, s, http.MethodPost, "http://"+e.Pages+"/", strings.NewReader("email="+strings.Repeat("a", size)), own)
 		if a.Status != http.StatusRequestEntityTooLarge {

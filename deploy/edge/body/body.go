@@ -5,6 +5,10 @@
 // In a Caddyfile it is "whole_body SIZE". A longer body is refused with 413, one
 // that does not come to its end with 408. Who may send how slowly is for the
 // server's own timeouts.
+//
+// What is too long by up to 256 KiB is read to its end before it is refused: net/http
+// does that for a connection that stays, and closes one that the client will not use
+// again at once. A client that was still writing then saw a reset and not the 413.
 package body
 
 import (
@@ -20,6 +24,9 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
+// excess is how much is read of what is too long.
+const excess = 256 << 10
+
 var errTooLong = errors.New("the body is too long")
 
 // Handler implements the module.
@@ -32,7 +39,8 @@ type Handler struct {
 func Register() {
 	caddy.RegisterModule(Handler{})
 	httpcaddyfile.RegisterHandlerDirective("whole_body", parse)
-	httpcaddyfile.RegisterDirectiveOrder("whole_body", httpcaddyfile.Before, "reverse_proxy")
+	// Before request_body, which would refuse what is too long without reading it.
+	httpcaddyfile.RegisterDirectiveOrder("whole_body", httpcaddyfile.Before, "request_body")
 }
 
 func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -59,15 +67,22 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		return next.ServeHTTP(w, r)
 	}
 	if r.ContentLength > h.Limit {
-		return caddyhttp.Error(http.StatusRequestEntityTooLarge, errTooLong)
+		return tooLong(r)
 	}
 	whole, err := io.ReadAll(io.LimitReader(r.Body, h.Limit+1))
 	if err != nil {
 		return caddyhttp.Error(http.StatusRequestTimeout, fmt.Errorf("take the body: %w", err))
 	}
 	if int64(len(whole)) > h.Limit {
-		return caddyhttp.Error(http.StatusRequestEntityTooLarge, errTooLong)
+		return tooLong(r)
 	}
 	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(whole)), int64(len(whole)), nil
 	return next.ServeHTTP(w, r)
+}
+
+// tooLong lets the client finish, within bounds, and tells why the body is refused.
+// A client that fails meanwhile is answered all the same.
+func tooLong(r *http.Request) error {
+	_, _ = io.CopyN(io.Discard, r.Body, excess)
+	return caddyhttp.Error(http.StatusRequestEntityTooLarge, errTooLong)
 }
