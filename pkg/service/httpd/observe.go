@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -123,6 +124,20 @@ type requestMetrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+
+	mu   sync.RWMutex
+	seen map[outcome]outcomeMetrics // so that nothing is looked up by labels for each request
+}
+
+// outcome is what requests are counted by.
+type outcome struct {
+	method, route string
+	status        int
+}
+
+type outcomeMetrics struct {
+	requests prometheus.Counter
+	duration prometheus.Observer
 }
 
 func newRequestMetrics(service string, metrics prometheus.Registerer) *requestMetrics {
@@ -141,6 +156,7 @@ func newRequestMetrics(service string, metrics prometheus.Registerer) *requestMe
 			Name: "matriq_http_requests_in_flight", ConstLabels: labels,
 			Help: "HTTP requests being answered.",
 		}),
+		seen: make(map[outcome]outcomeMetrics),
 	}
 	if metrics != nil {
 		metrics.MustRegister(m.requests, m.duration, m.inFlight)
@@ -149,6 +165,24 @@ func newRequestMetrics(service string, metrics prometheus.Registerer) *requestMe
 }
 
 func (m *requestMetrics) add(o observation) {
-	m.requests.WithLabelValues(o.method, o.route, strconv.Itoa(o.status)).Inc()
-	m.duration.WithLabelValues(o.method, o.route).Observe(o.took.Seconds())
+	of := m.of(outcome{o.method, o.route, o.status})
+	of.requests.Inc()
+	of.duration.Observe(o.took.Seconds())
+}
+
+func (m *requestMetrics) of(o outcome) outcomeMetrics {
+	m.mu.RLock()
+	of, ok := m.seen[o]
+	m.mu.RUnlock()
+	if ok {
+		return of
+	}
+	of = outcomeMetrics{
+		requests: m.requests.WithLabelValues(o.method, o.route, strconv.Itoa(o.status)),
+		duration: m.duration.WithLabelValues(o.method, o.route),
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen[o] = of
+	return of
 }

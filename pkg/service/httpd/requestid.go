@@ -34,7 +34,7 @@ func RequestID(trusted clientip.Trusted) Middleware {
 
 func requestID(r *http.Request, trusted clientip.Trusted) string {
 	id := r.Header.Get(HeaderRequestID)
-	if wellFormedID.MatchString(id) && trusted.Contains(clientip.Peer(r)) {
+	if id != "" && wellFormedID.MatchString(id) && trusted.Contains(clientip.Peer(r)) {
 		return id
 	}
 	return rand.Text()
