@@ -22,6 +22,7 @@ type voice struct {
 	site      string
 	messages  catalogue
 	templates map[string]*template.Template
+	steps     map[step]template.HTML // the list above a page
 }
 
 // templateNames are the pages; each fills the layout. The part called progress
@@ -38,7 +39,10 @@ func (u *UI) newVoices() (map[lang]*voice, error) {
 		if err != nil {
 			return nil, err
 		}
-		v := &voice{lang: l, site: sites[l], messages: messages, templates: map[string]*template.Template{}}
+		v := &voice{
+			lang: l, site: sites[l], messages: messages,
+			templates: map[string]*template.Template{}, steps: map[step]template.HTML{},
+		}
 		if err := u.parse(v); err != nil {
 			return nil, err
 		}
@@ -65,6 +69,19 @@ func (u *UI) parse(v *voice) error {
 		v.templates[name] = t
 	}
 	v.templates["progress"] = layout.Lookup("progress")
+	return v.renderSteps(layout)
+}
+
+// renderSteps makes the list above the pages, which says the same for all people. A
+// template that was executed cannot be cloned any more.
+func (v *voice) renderSteps(layout *template.Template) error {
+	for _, now := range (page{}).Steps() {
+		var b strings.Builder
+		if err := layout.ExecuteTemplate(&b, "steps", page{Step: now}); err != nil {
+			return fmt.Errorf("render the list of steps: %w", err)
+		}
+		v.steps[now] = template.HTML(b.String()) //nolint:gosec // G203: html/template has made it
+	}
 	return nil
 }
 
@@ -115,6 +132,7 @@ func (u *UI) funcs(v *voice) template.FuncMap {
 		"countdown": v.countdown,
 		"counting":  v.counting,
 		"asset":     u.assets.url,
+		"steps":     func(now step) template.HTML { return v.steps[now] },
 		"stepName":  func(s step) string { return v.messages.text("step." + strconv.Itoa(int(s)+1)) },
 		"lang":      func() lang { return v.lang },
 		"site":      func() string { return v.site },
