@@ -14,7 +14,9 @@ import (
 //
 // After a rest of the connection Write offers its bytes to the socket itself: there
 // is nothing to gather then, and to wake the flusher would cost more than it saves.
-// What the socket does not take at once is the flusher's.
+// What the socket does not take at once is the flusher's. An envelope that is longer
+// than the buffer of amqp091-go comes in several pieces; up to maxKept it is offered
+// whole.
 //
 // Write never waits, since amqp091-go holds locks meanwhile that others need. Who
 // has much to write asks [batchedConn.hasRoom] or waits for it before.
@@ -32,6 +34,7 @@ type batchedConn struct {
 	room    sync.Cond // told when pending was taken, and of the end
 	pending []byte
 	spare   []byte    // the buffer that was pending before
+	told    bool      // the flusher is to hand pending to the socket
 	busy    bool      // the flusher writes to the socket
 	rested  time.Time // since when nobody does
 	err     error     // why nothing more is taken
@@ -43,6 +46,9 @@ type batchedConn struct {
 const (
 	// maxBatch is enough for the window of a lane and its acks, of usual size.
 	maxBatch = 256 << 10
+	// maxKept is of the pieces of an envelope, until they are written before the rest
+	// has come.
+	maxKept = 64 << 10
 	// rest is longer than what lies between two envelopes under load.
 	rest = 100 * time.Microsecond
 )
@@ -62,21 +68,32 @@ func (c *batchedConn) Write(b []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
-	taken := 0
-	if !c.busy && len(c.pending) == 0 && time.Since(c.rested) > rest {
-		var err error
-		if taken, err = c.offer.write(b); err != nil {
+	c.pending = append(c.pending, b...)
+	if isPiece(b) && len(c.pending) < maxKept {
+		return len(b), nil
+	}
+	if !c.busy && !c.told && time.Since(c.rested) > rest {
+		taken, err := c.offer.write(c.pending)
+		c.pending = append(c.pending[:0], c.pending[taken:]...)
+		if err != nil {
 			c.fail(err)
-			return taken, err
+			return 0, err
 		}
 		c.rested = time.Now()
 	}
-	if taken < len(b) {
-		c.pending = append(c.pending, b[taken:]...)
+	if len(c.pending) > 0 {
 		c.tell()
 	}
 	return len(b), nil
 }
+
+const (
+	bufferSize = 4096 // of amqp091-go, which writes no less while an envelope goes on
+	frameEnd   = 0xCE
+)
+
+// isPiece tells whether b ends within a frame, so that the rest follows at once.
+func isPiece(b []byte) bool { return len(b) >= bufferSize && b[len(b)-1] != frameEnd }
 
 // hasRoom tells whether less than maxBatch is pending.
 func (c *batchedConn) hasRoom() bool {
@@ -94,8 +111,9 @@ func (c *batchedConn) awaitRoom() {
 	}
 }
 
-// tell wakes the flusher.
+// tell wakes the flusher. The caller holds mu.
 func (c *batchedConn) tell() {
+	c.told = true
 	select {
 	case c.filled <- struct{}{}:
 	default: // it has been told
@@ -136,7 +154,7 @@ func (c *batchedConn) handPending() {
 		return
 	}
 	batch := c.pending
-	c.pending = c.spare
+	c.pending, c.told = c.spare, false
 	c.room.Broadcast()
 	c.hand(batch)
 	c.spare = batch[:0]

@@ -22,6 +22,11 @@ type pieces struct {
 	given []string
 }
 
+// frame is what a frame is to the connection: size bytes, of which the last says so.
+func frame(fill byte, size int) []byte {
+	return append(bytes.Repeat([]byte{fill}, size-1), frameEnd)
+}
+
 func (p *pieces) SetWriteDeadline(time.Time) error { return nil }
 func (p *pieces) Close() error                     { return nil }
 
@@ -66,6 +71,65 @@ func TestBatchedConn_Gathers(t *testing.T) {
 	})
 }
 
+// An envelope that comes in pieces leaves in one, whoever writes it.
+func TestBatchedConn_Pieces(t *testing.T) {
+	t.Parallel()
+	envelope := string(frame('x', 3*bufferSize))
+	cut := []string{envelope[:bufferSize], envelope[bufferSize : 2*bufferSize], envelope[2*bufferSize:]}
+	t.Run("offered", func(t *testing.T) {
+		t.Parallel()
+		near, _ := connected(t)
+		conn := newBatchedConn(near, time.Second) // without a flusher
+		for i, kept := range []int{bufferSize, 2 * bufferSize, 0} {
+			if n, err := conn.Write([]byte(cut[i])); n != len(cut[i]) || err != nil {
+				t.Errorf("write: %d, %v", n, err)
+			}
+			if got := len(conn.pending); got != kept {
+				t.Errorf("after piece %d %d bytes are kept, want %d", i+1, got, kept)
+			}
+		}
+	})
+	t.Run("flushed", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			socket := &pieces{letGo: make(chan struct{})}
+			close(socket.letGo)
+			conn := newBatchedConn(socket, time.Second)
+			go conn.flush()
+			for _, piece := range cut {
+				if n, err := conn.Write([]byte(piece)); n != len(piece) || err != nil {
+					t.Errorf("write: %d, %v", n, err)
+				}
+				synctest.Wait()
+			}
+			if len(socket.given) != 1 || socket.given[0] != envelope {
+				t.Errorf("the socket was given %d pieces, want the envelope", len(socket.given))
+			}
+			if err := conn.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
+// connected returns both ends of a connection.
+func connected(t *testing.T) (near, far net.Conn) {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if near, err = new(net.Dialer).DialContext(t.Context(), "tcp", listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if far, err = listener.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = near.Close(); _ = far.Close() }) // which the test may have done
+	return near, far
+}
+
 // Write never waits; whoever asks for room first does so until there is some, or the
 // end.
 func TestBatchedConn_Waits(t *testing.T) {
@@ -74,7 +138,7 @@ func TestBatchedConn_Waits(t *testing.T) {
 		socket := &pieces{letGo: make(chan struct{})}
 		conn := newBatchedConn(socket, time.Second)
 		go conn.flush()
-		quarter := bytes.Repeat([]byte("x"), maxBatch/4)
+		quarter := frame('x', maxBatch/4)
 		written := 0
 		write := func() {
 			if _, err := conn.Write(quarter); err != nil {
@@ -143,20 +207,7 @@ func TestBatchedConn_Deadline(t *testing.T) {
 // swapped, and nobody waits meanwhile.
 func TestBatchedConn_FullSocket(t *testing.T) {
 	t.Parallel()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	near, err := new(net.Dialer).DialContext(t.Context(), "tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	far, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer far.Close()
+	near, far := connected(t)
 	conn := newBatchedConn(near, time.Minute)
 	flushed := make(chan struct{})
 	go func() { conn.flush(); close(flushed) }()
@@ -166,7 +217,7 @@ func TestBatchedConn_FullSocket(t *testing.T) {
 		conn.mu.Lock()
 		conn.rested = time.Time{} // each is offered to the socket where nothing is pending
 		conn.mu.Unlock()
-		if _, err := conn.Write(bytes.Repeat([]byte{byte(i)}, size)); err != nil {
+		if _, err := conn.Write(frame(byte(i), size)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -178,7 +229,7 @@ func TestBatchedConn_FullSocket(t *testing.T) {
 		if _, err := io.ReadFull(far, piece); err != nil {
 			t.Fatal(err)
 		}
-		if want := bytes.Repeat([]byte{byte(i)}, size); !bytes.Equal(piece, want) {
+		if want := frame(byte(i), size); !bytes.Equal(piece, want) {
 			t.Fatalf("piece %d begins with %d and ends with %d", i, piece[0], piece[size-1])
 		}
 	}
