@@ -26,7 +26,7 @@ func (s *server) handle(life context.Context, e *endpoint, kind Kind, in inbound
 		}
 		took := time.Since(start)
 		e.stats.observe(took, failed != nil)
-		s.metrics.handled.WithLabelValues(e.Target, string(kind), codeLabel(failed)).Observe(took.Seconds())
+		s.metrics.handled.Of(outcomeOf{e.Target, kind, codeLabel(failed)}).Observe(took.Seconds())
 		end(failed)
 		if err != nil && kind == KindCall {
 			s.report(ctx, e.Target, in, err)

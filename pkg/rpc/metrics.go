@@ -5,18 +5,21 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"matriq/pkg/metric"
 )
 
 // metrics has one set for each connection; several connections of one program
 // share theirs through the registry.
 type metrics struct {
-	calls           *prometheus.HistogramVec
+	calls           *metric.Children[outcomeOf, prometheus.Observer]
 	callsInFlight   prometheus.Gauge
+	methods         *metric.Children[string, struct{}] // that were called
 	repeats         *prometheus.CounterVec
 	repliesDropped  prometheus.Counter
 	unroutable      *prometheus.CounterVec
-	casts           *prometheus.CounterVec
-	handled         *prometheus.HistogramVec
+	casts           *metric.Children[outcomeOf, prometheus.Counter]
+	handled         *metric.Children[outcomeOf, prometheus.Observer]
 	handling        prometheus.Gauge
 	panics          *prometheus.CounterVec
 	expired         *prometheus.CounterVec
@@ -26,20 +29,34 @@ type metrics struct {
 	connectionsLost prometheus.Counter
 }
 
+// outcomeOf is what messages are counted by. The kind of a call that is made is none.
+type outcomeOf struct {
+	method string
+	kind   Kind
+	code   string
+}
+
 // newMetrics registers with r, under the label program, unless it is nil.
 func newMetrics(r prometheus.Registerer, program string) (*metrics, error) {
 	reg := &registration{}
 	if r != nil {
 		reg.to = prometheus.WrapRegistererWith(prometheus.Labels{"program": program}, r)
 	}
+	calls := histogram(reg, "call_seconds", "Calls made, by outcome.", "method", "code")
+	casts := counters(reg, "casts_total", "Casts and events sent, by outcome.", "method", "kind", "code")
+	handled := histogram(reg, "handle_seconds", "Messages handled, by outcome.", "method", "kind", "code")
 	m := &metrics{
-		calls:           histogram(reg, "call_seconds", "Calls made, by outcome.", "method", "code"),
+		calls: metric.NewChildren(func(o outcomeOf) prometheus.Observer { return calls.WithLabelValues(o.method, o.code) }),
+		casts: metric.NewChildren(func(o outcomeOf) prometheus.Counter {
+			return casts.WithLabelValues(o.method, string(o.kind), o.code)
+		}),
+		handled: metric.NewChildren(func(o outcomeOf) prometheus.Observer {
+			return handled.WithLabelValues(o.method, string(o.kind), o.code)
+		}),
 		callsInFlight:   gauge(reg, "calls_in_flight", "Calls that wait for their reply."),
 		repeats:         counters(reg, "call_repeats_total", "Calls that the library made again.", "method"),
 		repliesDropped:  counter(reg, "replies_dropped_total", "Replies that nobody waited for any more."),
 		unroutable:      counters(reg, "unroutable_total", "Messages that no queue was there for.", "method"),
-		casts:           counters(reg, "casts_total", "Casts and events sent, by outcome.", "method", "kind", "code"),
-		handled:         histogram(reg, "handle_seconds", "Messages handled, by outcome.", "method", "kind", "code"),
 		handling:        gauge(reg, "handling", "Messages being handled."),
 		panics:          counters(reg, "panics_total", "Handlers that panicked.", "method"),
 		expired:         counters(reg, "expired_total", "Messages dropped because their deadline had passed.", "method", "kind"),
@@ -48,6 +65,11 @@ func newMetrics(r prometheus.Registerer, program string) (*metrics, error) {
 		repliesUnsent:   counter(reg, "replies_unsent_total", "Replies that reached nobody: their caller had gone, or the broker did not take them."),
 		connectionsLost: counter(reg, "connections_lost_total", "Connections to the broker that were lost."),
 	}
+	m.methods = metric.NewChildren(func(method string) (none struct{}) {
+		m.repeats.WithLabelValues(method)
+		m.unroutable.WithLabelValues(method)
+		return none
+	})
 	return m, reg.err
 }
 
@@ -65,20 +87,20 @@ func (m *metrics) expect(r Route) {
 	}
 }
 
-// calling counts a call, and called its outcome.
+// calling counts a call, and called its outcome. What seldom happens to the method
+// begins at 0.
 func (m *metrics) calling(method string) {
 	m.callsInFlight.Inc()
-	m.repeats.WithLabelValues(method)
-	m.unroutable.WithLabelValues(method)
+	m.methods.Of(method)
 }
 
 func (m *metrics) called(method string, e *Error, took time.Duration) {
 	m.callsInFlight.Dec()
-	m.calls.WithLabelValues(method, codeLabel(e)).Observe(took.Seconds())
+	m.calls.Of(outcomeOf{method: method, code: codeLabel(e)}).Observe(took.Seconds())
 }
 
 func (m *metrics) cast(msg Message, e *Error) {
-	m.casts.WithLabelValues(msg.Target, string(msg.Kind), codeLabel(e)).Inc()
+	m.casts.Of(outcomeOf{msg.Target, msg.Kind, codeLabel(e)}).Inc()
 }
 
 func codeLabel(e *Error) string {

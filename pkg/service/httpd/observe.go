@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -14,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"matriq/pkg/metric"
 	"matriq/pkg/rpc"
 )
 
@@ -121,12 +121,8 @@ func status(answer middleware.WrapResponseWriter) int {
 }
 
 type requestMetrics struct {
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
-
-	mu   sync.RWMutex
-	seen map[outcome]outcomeMetrics // so that nothing is looked up by labels for each request
+	outcomes *metric.Children[outcome, outcomeMetrics]
 }
 
 // outcome is what requests are counted by.
@@ -142,47 +138,32 @@ type outcomeMetrics struct {
 
 func newRequestMetrics(service string, metrics prometheus.Registerer) *requestMetrics {
 	labels := prometheus.Labels{"service": service}
-	m := &requestMetrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "matriq_http_requests_total", ConstLabels: labels,
-			Help: "HTTP requests answered, by method, route and status.",
-		}, []string{"method", "route", "status"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "matriq_http_request_duration_seconds", ConstLabels: labels,
-			Help:    "Time from the last header to the end of the answer, by method and route.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"method", "route"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "matriq_http_requests_in_flight", ConstLabels: labels,
-			Help: "HTTP requests being answered.",
-		}),
-		seen: make(map[outcome]outcomeMetrics),
-	}
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "matriq_http_requests_total", ConstLabels: labels,
+		Help: "HTTP requests answered, by method, route and status.",
+	}, []string{"method", "route", "status"})
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "matriq_http_request_duration_seconds", ConstLabels: labels,
+		Help:    "Time from the last header to the end of the answer, by method and route.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"method", "route"})
+	inFlight := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "matriq_http_requests_in_flight", ConstLabels: labels,
+		Help: "HTTP requests being answered.",
+	})
 	if metrics != nil {
-		metrics.MustRegister(m.requests, m.duration, m.inFlight)
+		metrics.MustRegister(requests, duration, inFlight)
 	}
-	return m
+	return &requestMetrics{inFlight: inFlight, outcomes: metric.NewChildren(func(o outcome) outcomeMetrics {
+		return outcomeMetrics{
+			requests: requests.WithLabelValues(o.method, o.route, strconv.Itoa(o.status)),
+			duration: duration.WithLabelValues(o.method, o.route),
+		}
+	})}
 }
 
 func (m *requestMetrics) add(o observation) {
-	of := m.of(outcome{o.method, o.route, o.status})
+	of := m.outcomes.Of(outcome{o.method, o.route, o.status})
 	of.requests.Inc()
 	of.duration.Observe(o.took.Seconds())
-}
-
-func (m *requestMetrics) of(o outcome) outcomeMetrics {
-	m.mu.RLock()
-	of, ok := m.seen[o]
-	m.mu.RUnlock()
-	if ok {
-		return of
-	}
-	of = outcomeMetrics{
-		requests: m.requests.WithLabelValues(o.method, o.route, strconv.Itoa(o.status)),
-		duration: m.duration.WithLabelValues(o.method, o.route),
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.seen[o] = of
-	return of
 }
