@@ -102,6 +102,7 @@ func Start(role, profiles string) (*Child, error) {
 	if profiles != "" {
 		c.cmd.Args = append(c.cmd.Args, profiles)
 	}
+	c.cmd.Env = append(os.Environ(), "GOGC=400") // as the services have it, whoever is measured
 	c.cmd.Stderr = os.Stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
