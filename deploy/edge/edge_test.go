@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"slices"
@@ -466,9 +467,30 @@ func TestEdge_Limits(t *testing.T) {
 			}
 		}
 	}
+	begun := time.Now()
+	if status, invited := asksFirst(t, d.pages, 70_000); status != 413 || invited || time.Since(begun) > patience/4 {
+		t.Errorf("who asked whether to send a long body got %d after %v, told to send it: %v; want 413 alone, soon", status, time.Since(begun), invited)
+	}
 	if got := get(t, d.pages, "/", "X-Long", strings.Repeat("x", 32<<10)); got.status != 431 {
 		t.Errorf("a long header = %d, want 431", got.status)
 	}
+}
+
+// asksFirst posts a body of size bytes once it is told to.
+func asksFirst(t *testing.T, addr string, size int) (status int, invited bool) {
+	t.Helper()
+	trace := &httptrace.ClientTrace{Got100Continue: func() { invited = true }}
+	r := request(t, http.MethodPost, addr, "/", strings.Repeat("x", size), "Expect", "100-continue")
+	transport := &http.Transport{ExpectContinueTimeout: patience}
+	defer transport.CloseIdleConnections()
+	response, err := transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(t.Context(), trace)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	return response.StatusCode, invited
 }
 
 // Who has a connection is told with an answer that it ends, before it does.

@@ -67,22 +67,28 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		return next.ServeHTTP(w, r)
 	}
 	if r.ContentLength > h.Limit {
-		return tooLong(r)
+		return tooLong(w, r)
 	}
 	whole, err := io.ReadAll(io.LimitReader(r.Body, h.Limit+1))
 	if err != nil {
 		return caddyhttp.Error(http.StatusRequestTimeout, fmt.Errorf("take the body: %w", err))
 	}
 	if int64(len(whole)) > h.Limit {
-		return tooLong(r)
+		return tooLong(w, r)
 	}
 	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(whole)), int64(len(whole)), nil
 	return next.ServeHTTP(w, r)
 }
 
 // tooLong lets the client finish, within bounds, and tells why the body is refused.
-// A client that fails meanwhile is answered all the same.
-func tooLong(r *http.Request) error {
-	_, _ = io.CopyN(io.Discard, r.Body, excess)
+// A client that fails meanwhile is answered all the same. One that asks first whether
+// to send the body is not told to, and its connection is ended: net/http would wait for
+// the body before it answers.
+func tooLong(w http.ResponseWriter, r *http.Request) error {
+	if r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, excess)
+	} else {
+		w.Header().Set("Connection", "close")
+	}
 	return caddyhttp.Error(http.StatusRequestEntityTooLarge, errTooLong)
 }
