@@ -1,5 +1,6 @@
-// Package httpd is the middleware that the pages and the gateways share: request
-// IDs, traces, metrics, the access log, panics and the hosts that are answered.
+// Package httpd is the middleware that the pages and the gateways share: bodies that
+// nobody read, request IDs, traces, metrics, the access log, panics and the hosts
+// that are answered.
 //
 // [Chain] has them in the order in which they must stand; a router takes them
 // with one call of Use:
@@ -51,6 +52,7 @@ func Chain(o Options) []Middleware {
 		trace = Trace(o.Service)
 	}
 	return []Middleware{
+		Drain,
 		RequestID(o.Trusted),
 		trace,
 		Observe(o.Service, o.Metrics, o.Log),
