@@ -102,13 +102,14 @@ func (c *batchedConn) hasRoom() bool {
 	return c.err == nil && len(c.pending) < maxBatch
 }
 
-// awaitRoom returns when there is room, or the connection has ended.
-func (c *batchedConn) awaitRoom() {
+// awaitRoom returns when there is room, or why the connection has ended.
+func (c *batchedConn) awaitRoom() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.err == nil && len(c.pending) >= maxBatch {
 		c.room.Wait()
 	}
+	return c.err
 }
 
 // tell wakes the flusher. The caller holds mu.

@@ -155,16 +155,18 @@ func TestBatchedConn_Waits(t *testing.T) {
 			t.Errorf("%d quarters were taken while there was room, want 1 and 4", written)
 		}
 		write() // as an ack, which does not ask
-		waited := make(chan struct{})
-		go func() { conn.awaitRoom(); close(waited) }()
+		waited := make(chan error, 1)
+		go func() { waited <- conn.awaitRoom() }()
 		synctest.Wait()
 		select {
-		case <-waited:
-			t.Error("nobody waited for room")
+		case err := <-waited:
+			t.Errorf("nobody waited for room: %v", err)
 		default:
 		}
 		socket.letGo <- struct{}{}
-		<-waited
+		if err := <-waited; err != nil {
+			t.Errorf("wait for room: %v", err)
+		}
 		synctest.Wait() // the socket has the other five
 		for conn.hasRoom() {
 			write()
@@ -172,7 +174,9 @@ func TestBatchedConn_Waits(t *testing.T) {
 		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}
-		conn.awaitRoom() // there is nothing to wait for
+		if err := conn.awaitRoom(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("wait for room after the close: %v", err)
+		}
 		if _, err := conn.Write(quarter); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("write after the close: %v", err)
 		}

@@ -164,8 +164,7 @@ func (l *amqpLane) write() {
 		}
 		select {
 		case p := <-l.queue:
-			l.ep.out.awaitRoom()
-			l.send(p)
+			l.sendInTurn(p)
 		case <-gate.changed:
 			<-l.slots
 		case <-l.ep.done:
@@ -187,6 +186,18 @@ func (l *amqpLane) end() {
 			return
 		}
 	}
+}
+
+// sendInTurn sends p, for which a slot is taken, when the connection has room. Of one
+// that ends before that, nothing of p was written.
+func (l *amqpLane) sendInTurn(p *publishing) {
+	if err := l.ep.out.awaitRoom(); err != nil {
+		l.ep.fail(fmt.Errorf("write: %w", err))
+		<-l.slots
+		p.fail(false, err)
+		return
+	}
+	l.send(p)
 }
 
 // send writes p, for which a slot is taken. What is written first is confirmed
@@ -260,8 +271,7 @@ func (l *amqpLane) park() {
 			}
 		case slots <- struct{}{}:
 			if waiting[0].claim() {
-				l.ep.out.awaitRoom()
-				l.send(waiting[0].publishing)
+				l.sendInTurn(waiting[0].publishing)
 			} else {
 				<-l.slots
 			}
