@@ -16,12 +16,11 @@ const Patience = 5 * time.Second
 // Caller makes calls. Its methods may be called from any goroutine.
 type Caller struct {
 	*link
-	method   string
-	replyTo  string
-	headers  func(deadline time.Time) amqp.Table // of a request; nil: none
-	encoding string                              // of its content
-	last     atomic.Uint64
-	pool     sync.Pool // of channels for one outcome
+	method  string // and the name of its queue
+	replyTo string
+	typeOf  func(deadline time.Time) string // of a request; nil: none
+	last    atomic.Uint64
+	pool    sync.Pool // of channels for one outcome
 
 	mu      sync.Mutex
 	waiting map[string]chan outcome
@@ -39,9 +38,6 @@ func NewCaller(url, method string) (*Caller, error) {
 		return nil, err
 	}
 	c := &Caller{link: l, method: method, waiting: make(map[string]chan outcome), pool: sync.Pool{New: func() any { return make(chan outcome, 1) }}}
-	if err := l.declare(); err != nil {
-		return nil, err
-	}
 	ch, err := l.c.Channel()
 	if err != nil {
 		return nil, err
@@ -82,12 +78,12 @@ func (c *Caller) settle(id string, o outcome) {
 	}
 }
 
-// table is what a request takes along.
-func (c *Caller) table() amqp.Table {
-	if c.headers == nil {
-		return nil
+// messageType is what a request takes along.
+func (c *Caller) messageType() string {
+	if c.typeOf == nil {
+		return ""
 	}
-	return c.headers(time.Now().Add(Patience))
+	return c.typeOf(time.Now().Add(Patience))
 }
 
 // Call sends body and returns the reply.
@@ -99,8 +95,8 @@ func (c *Caller) Call(ctx context.Context, body []byte) ([]byte, error) {
 	c.mu.Lock()
 	c.waiting[id] = waits
 	c.mu.Unlock()
-	_, err := c.publish.PublishWithDeferredConfirm(exchange, c.method, true, false, amqp.Publishing{
-		Headers: c.table(), ContentType: "application/json", ContentEncoding: c.encoding, DeliveryMode: amqp.Transient, Expiration: "5000",
+	_, err := c.publish.PublishWithDeferredConfirm(straight, c.method, true, false, amqp.Publishing{
+		Type: c.messageType(), ContentType: "application/json", DeliveryMode: amqp.Transient, Expiration: "5000",
 		CorrelationId: id, ReplyTo: c.replyTo, Body: body,
 	})
 	if err != nil {

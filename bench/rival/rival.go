@@ -3,8 +3,8 @@
 //
 // It is fair because it gives the same for the same:
 //
-//   - the same broker, queue kinds, and number of processes; requests through a topic
-//     exchange, replies and casts straight to their queues;
+//   - the same broker, queue kinds, and number of processes; requests, replies and
+//     casts go straight to their queues;
 //   - two connections a process, one that publishes and one that consumes;
 //   - requests and replies are transient, mandatory and published with confirms; a
 //     request expires after the caller's patience;
@@ -20,7 +20,7 @@
 // headers, keeps no metrics, traces nothing, notices no silent broker, connects
 // once, repeats nothing, and tells no reasons. [Bytes] passes bodies as they are;
 // [JSON] encodes and decodes the bodies of one method, as a service has to; with
-// [NewEnvelopeCaller] the requests have the headers of package rpc as well.
+// [NewEnvelopeCaller] the requests say what those of package rpc do as well.
 package rival
 
 import (
@@ -32,8 +32,7 @@ import (
 
 // Names at the broker.
 const (
-	exchange = "rival" // of requests
-	straight = ""      // leads to the queue that the key names
+	straight = "" // leads to the queue that the key names
 	// CastQueue is where casts are stored.
 	CastQueue = "rival-work"
 )
@@ -62,11 +61,6 @@ func dial(url string) (*link, error) {
 		return nil, err
 	}
 	return l, l.publish.Confirm(false)
-}
-
-// declare makes the exchange of requests.
-func (l *link) declare() error {
-	return l.publish.ExchangeDeclare(exchange, amqp.ExchangeTopic, true, false, false, false, nil)
 }
 
 // Close closes both connections.

@@ -11,17 +11,11 @@ func NewWorker(url, method string, handle func([]byte) ([]byte, error)) (*Worker
 	if err != nil {
 		return nil, err
 	}
-	if err := l.declare(); err != nil {
-		return nil, err
-	}
 	ch, err := l.c.Channel()
 	if err != nil {
 		return nil, err
 	}
 	if _, err := ch.QueueDeclare(method, true, false, false, false, nil); err != nil {
-		return nil, err
-	}
-	if err := ch.QueueBind(method, method, exchange, false, nil); err != nil {
 		return nil, err
 	}
 	if err := ch.Qos(Prefetch, 0, false); err != nil {

@@ -23,7 +23,7 @@ func calls() Row {
 		About: "Typed calls of package rpc against amqp091-go tuned by hand (package rival says what makes it fair), " +
 			"the caller in one process and the worker in another. “raw” passes bytes, “raw with JSON” encodes and decodes " +
 			"the arguments and the result of one method, as the typed call does, and “raw with the same envelope” sends in " +
-			"addition the headers that the typed call does, for which amqp091-go allocates. Allocations are those of both processes.",
+			"addition the property that the typed call does, for which amqp091-go allocates. Allocations are those of both processes.",
 		Measure: measureCalls,
 	}
 }

@@ -13,7 +13,7 @@ const maxShortString = 255
 // checkAMQP refuses what cannot be written. amqp091-go finds out in the middle
 // of a frame, which costs everybody the connection.
 func checkAMQP(e *envelope) error {
-	for _, s := range []string{e.exchange, e.key, e.correlationID, e.replyTo, e.contentType, e.contentEncoding} {
+	for _, s := range []string{e.exchange, e.key, e.correlationID, e.replyTo, e.contentType, e.contentEncoding, e.messageType} {
 		if len(s) > maxShortString {
 			return fmt.Errorf("a property is %d bytes long, the most is %d", len(s), maxShortString)
 		}
@@ -36,6 +36,7 @@ func toAMQP(e *envelope, id string) amqp.Publishing {
 		Headers:         e.headers,
 		ContentType:     e.contentType,
 		ContentEncoding: e.contentEncoding,
+		Type:            e.messageType,
 		DeliveryMode:    amqp.Persistent,
 		CorrelationId:   e.correlationID,
 		ReplyTo:         e.replyTo,
@@ -57,6 +58,7 @@ func fromAMQP(d *amqp.Delivery) envelope {
 		key:             d.RoutingKey,
 		contentType:     d.ContentType,
 		contentEncoding: d.ContentEncoding,
+		messageType:     d.Type,
 		correlationID:   d.CorrelationId,
 		replyTo:         d.ReplyTo,
 		transient:       d.DeliveryMode == amqp.Transient,

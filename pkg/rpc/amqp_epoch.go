@@ -234,8 +234,9 @@ func (ep *amqpEpoch) openReplies() error {
 	ep.watch("replies", ch)
 	ep.replyTo = queue
 	ep.spawn(func() {
+		var e envelope
 		for d := range replies {
-			e := fromAMQP(&d)
+			e = fromAMQP(&d)
 			ep.t.receive(&e)
 		}
 		if !ch.IsClosed() {

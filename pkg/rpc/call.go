@@ -12,7 +12,8 @@ import (
 // connection is repeated, and an idempotent one also when its reply was lost:
 // at most eight times in all, with 50 ms to 1 s between them and never beyond
 // the deadline. Nothing else is repeated: an unroutable or refused call fails
-// at once.
+// at once. It goes to the workers of this package where the service has any, and
+// else to Nameko's.
 func (c *Conn) Call(ctx context.Context, m Message) ([]byte, error) {
 	if m.Kind != KindCall {
 		return nil, &Error{Code: Internal, Message: messageInternal, Ran: RanNo, cause: fmt.Errorf("%s is a %s, not a call", m.Target, m.Kind)}
@@ -85,6 +86,23 @@ func (c *Conn) callOnce(ctx context.Context, m Message) ([]byte, *Error) {
 			return nil, err
 		}
 	}
+	if way := c.ways.of(m.service()); !m.Attended && way.isStraight() {
+		result, failure := c.ask(ctx, m, way.queue)
+		if failure == nil || !errors.Is(failure, errUnroutable) {
+			return result, failure
+		}
+		way.takeDetour()
+	}
+	result, failure := c.ask(ctx, m, "")
+	if failure != nil {
+		c.unsent(m.Target, failure)
+	}
+	return result, failure
+}
+
+// ask sends one request and waits for its reply: straight to queue, or where Nameko's
+// workers take it as well when there is none.
+func (c *Conn) ask(ctx context.Context, m Message, queue string) ([]byte, *Error) {
 	replyTo, epoch, ok := c.t.replyTo()
 	if !ok {
 		return nil, failure(errNotConnected)
@@ -94,10 +112,8 @@ func (c *Conn) callOnce(ctx context.Context, m Message) ([]byte, *Error) {
 	if !ok {
 		return nil, failure(errNotConnected)
 	}
-	target := m.Target
-	c.t.publish(ctx, request(ctx, m, c.origin, id, replyTo), false, func(err error) {
+	c.t.publish(ctx, request(ctx, m, c.origin, queue, id, replyTo), false, func(err error) {
 		if err != nil {
-			c.unsent(target, err)
 			c.pending.settle(id, outcome{failure: failure(err)})
 		}
 	})
@@ -114,7 +130,8 @@ func (c *Conn) callOnce(ctx context.Context, m Message) ([]byte, *Error) {
 	}
 }
 
-// attended returns nil when somebody takes the requests of target's service.
+// attended returns nil when somebody takes the requests of target's service where
+// every worker does.
 func (c *Conn) attended(ctx context.Context, target string) *Error {
 	n, err := c.t.attendance(ctx, requestQueue(Route{Target: target}.Service()))
 	switch {

@@ -30,6 +30,7 @@ type Conn struct {
 	spans     map[spanKind][]trace.SpanStartOption
 	pending   pending
 	exchanges exchanges
+	ways      ways
 	words     sync.Pool // of *word
 
 	mu      sync.Mutex

@@ -1,5 +1,5 @@
 // Package rpc lets the programs of Matriq call, cast and tell each other things
-// over RabbitMQ, in Nameko's wire format.
+// over RabbitMQ, and Nameko's programs as well.
 //
 // A method is declared once, with its types, and used on both sides:
 //
@@ -55,13 +55,14 @@
 //
 // # Wire protocol: names
 //
-//	exchange nameko-rpc           topic  requests, and replies of or to Nameko
+//	exchange nameko-rpc           topic  requests and replies of or to Nameko
 //	exchange matriq-cast          topic  casts of programs that know no queues
 //	exchange SOURCE.events        topic  events of the service SOURCE
 //
 //	queue rpc-SERVICE             classic, bound to nameko-rpc, SERVICE.*
 //	queue evt-SOURCE-TYPE--SERVICE.METHOD
 //	                              classic, bound to SOURCE.events, TYPE
+//	queue SERVICE.call.v1         classic: requests between programs of this package
 //	queue SERVICE.work.v1         quorum, bound to matriq-cast, SERVICE.*
 //	queue SERVICE.retry.v1.DELAY  quorum, for each DELAY: 1s 5s 30s 2m 10m
 //	queue SERVICE.parking         quorum
@@ -71,9 +72,10 @@
 // Exchanges and all queues but the last are durable. The first two kinds of
 // queues have no arguments, for Nameko declares them without, and a broker
 // refuses a second declaration that differs; their limits belong into a policy
-// of the broker. The quorum queues have, with ARGUMENT=VALUE as AMQP's strings
-// and 64-bit integers:
+// of the broker. The others have, with ARGUMENT=VALUE as AMQP's strings and 64-bit
+// integers:
 //
+//	SERVICE.call.v1         x-expires=60000
 //	SERVICE.work.v1         x-queue-type=quorum x-delivery-limit=20
 //	                        x-dead-letter-exchange= x-dead-letter-routing-key=SERVICE.parking
 //	                        x-dead-letter-strategy=at-least-once x-overflow=reject-publish
@@ -87,21 +89,46 @@
 //
 // # Wire protocol: properties
 //
-//	                  request       reply         cast         event
-//	exchange          nameko-rpc    default       default      SOURCE.events
-//	routing key       SERVICE.METHOD  reply_to    SERVICE.work.v1  TYPE
-//	mandatory         yes           yes           yes          no
-//	delivery_mode     1             1             2            2
-//	correlation_id    fresh         the request's
+//	                  request to Nameko  request          reply     cast             event
+//	exchange          nameko-rpc         default          default   default          SOURCE.events
+//	routing key       SERVICE.METHOD     SERVICE.call.v1  reply_to  SERVICE.work.v1  TYPE
+//	mandatory         yes                yes              yes       yes              no
+//	delivery_mode     1                  1                1         2                2
+//	correlation_id    fresh              fresh            the request's
 //	reply_to          the caller's reply queue
 //	expiration        until the deadline, in ms
 //	content_type      application/json
-//	content_encoding  utf-8                       utf-8         utf-8
+//	content_encoding  utf-8                                                          utf-8
+//	type                                 what it says               what it says
+//	headers           what it says                                                   what it says
 //
 // The default exchange leads to the queue that the key names, without matching
 // topics. A reply_to that names no reply queue is a key of nameko-rpc, as Nameko's
 // are. Everything is published with a confirm. A cast has no expiration although it
 // may have a deadline: the broker would park it.
+//
+// A request goes to SERVICE.call.v1, from which workers of this package alone take.
+// When that is returned (312 NO_ROUTE), it goes to Nameko's exchange, as do the
+// requests to that service in the next 5 s; so do those of an Attended method always.
+// Workers take from both queues. The broker deletes SERVICE.call.v1 a minute after its
+// last worker has gone, so that a service that Nameko's workers take over is reached.
+//
+// # Wire protocol: type
+//
+// The property type is SERVICE.METHOD of the handler, with what a header would say as
+// parameters, in any order:
+//
+//	otp.create;language=th;request_id=ZK4T7;client_ip=192.0.2.7;deadline=1700000000123
+//
+//	language, request_id, client_ip, key
+//	                      the header of that name
+//	deadline              matriq.deadline
+//	call_id_stack         the ids, with a comma between two
+//
+// Characters other than printable ASCII, and space, percent sign, comma and semicolon,
+// are escaped as in a URL. What finds no room in 255 bytes is a header. A type counts
+// only on what came by the default exchange, and a header that says something else
+// counts more.
 //
 // # Wire protocol: headers
 //
@@ -116,8 +143,8 @@
 //	matriq.deadline       integer, Unix milliseconds: when the work loses its
 //	                      sense. A request or a cast past it is settled unread
 //	matriq.key            idempotency key; always on casts and events of ours
-//	matriq.method         SERVICE.METHOD of the handler; on casts, and on all
-//	                      that was moved to another queue
+//	matriq.method         SERVICE.METHOD of the handler; on casts without a type,
+//	                      and on all that was moved to another queue
 //	matriq.event          SOURCE.TYPE, on events that were moved
 //	matriq.attempt        integer: attempts that failed
 //	matriq.error          CODE or CODE: REASON of the latest failure
@@ -183,7 +210,7 @@
 //
 // A worker acks a cast or an event when its handler has returned nil. After a
 // failure it publishes the message to its next queue by the default exchange,
-// mandatory, with all headers but those that begin with x- (a broker takes a
+// mandatory, with its type and all headers but those that begin with x- (a broker takes a
 // message whose x-death it wrote itself for one that goes in circles, and drops
 // it), waits for the confirm, and then acks. It never requeues for a failure.
 // An event comes back by the work queue of its subscriber, found by

@@ -129,5 +129,6 @@ func ExampleTopologyOf() {
 	// Output:
 	// exchange nameko-rpc topic
 	// queue    rpc-desk
+	// queue    desk.call.v1 x-expires=60000
 	// binding  nameko-rpc desk.* -> rpc-desk
 }

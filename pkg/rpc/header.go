@@ -37,9 +37,6 @@ const (
 	headerParkedAt = "matriq.parked_at"
 )
 
-// maxStack is how many call ids travel; the oldest fall off, as in Nameko.
-const maxStack = 11
-
 // maxHeader bounds a text header that we pass on or log.
 const maxHeader = 256
 
@@ -47,7 +44,7 @@ const maxHeader = 256
 // type is zero: headers are optional, and nobody's message fails by them.
 type inbound struct {
 	meta     Meta
-	stack    []string
+	stack    callIDs
 	trace    string
 	deadline time.Time
 	key      string
@@ -63,7 +60,7 @@ type inbound struct {
 func readHeaders(h map[string]any) inbound {
 	return inbound{
 		meta:     Meta{Language: text(h[headerLanguage]), RequestID: text(h[headerRequestID]), ClientIP: text(h[headerClientIP])},
-		stack:    texts(h[headerStack]),
+		stack:    callIDsOf(h[headerStack]),
 		trace:    text(h[headerTrace]),
 		deadline: instant(h[headerDeadline]),
 		key:      text(h[headerKey]),
@@ -79,7 +76,7 @@ func readHeaders(h map[string]any) inbound {
 
 // inboundOf reads d and gives a request without an id one for the log.
 func inboundOf(d *delivery) inbound {
-	in := readHeaders(d.headers)
+	in := said(d)
 	if in.meta.RequestID == "" {
 		in.meta.RequestID = rand.Text()
 	}
@@ -112,24 +109,25 @@ func setText(h map[string]any, name, value string) {
 	}
 }
 
-// origin is the call id of what no handler sends, as a header.
-type origin struct{ stack any }
+// origin is the call id of what no handler sends, as a stack of its own and as the
+// header of that.
+type origin struct {
+	stack  callIDs
+	header any
+}
 
-func newOrigin(id string) origin { return origin{stack: []any{id}} }
+func newOrigin(id string) origin {
+	stack := callIDs("").with(id)
+	return origin{stack: stack, header: stack.header()}
+}
 
 // stackHeader is an AMQP array. A message that no handler sent starts a stack
 // with the id of the connection, as Nameko's standalone client does.
 func stackHeader(ctx context.Context, from origin) any {
-	stack := stackFrom(ctx)
-	if len(stack) == 0 {
-		return from.stack
+	if stack := stackFrom(ctx); stack != "" {
+		return stack.header()
 	}
-	stack = stack[max(0, len(stack)-maxStack):]
-	ids := make([]any, len(stack))
-	for i, id := range stack {
-		ids[i] = id
-	}
-	return ids
+	return from.header
 }
 
 // keptHeaders returns those of h that survive a move to another queue. The
@@ -158,17 +156,6 @@ func text(v any) string {
 		return ""
 	}
 	return strings.ToValidUTF8(s, "�")
-}
-
-func texts(v any) []string {
-	list, _ := v.([]any)
-	var out []string
-	for _, item := range list[max(0, len(list)-maxStack):] {
-		if s := text(item); s != "" {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // number reads any of AMQP's integers.

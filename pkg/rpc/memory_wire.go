@@ -10,6 +10,7 @@ import (
 type Wire struct {
 	Exchange, Key                string
 	ContentType, ContentEncoding string
+	Type                         string
 	CorrelationID, ReplyTo       string
 	Expiration                   time.Duration
 	Headers                      map[string]any
@@ -23,7 +24,7 @@ func (b *MemoryBroker) Publish(w Wire) error {
 	defer b.mu.Unlock()
 	if !b.route(&envelope{
 		exchange: w.Exchange, key: w.Key,
-		contentType: w.ContentType, contentEncoding: w.ContentEncoding,
+		contentType: w.ContentType, contentEncoding: w.ContentEncoding, messageType: w.Type,
 		correlationID: w.CorrelationID, replyTo: w.ReplyTo,
 		expiration: w.Expiration, headers: w.Headers, body: w.Body,
 	}) {
@@ -49,7 +50,7 @@ func (b *MemoryBroker) Tap(exchange, key string, fn func(Wire)) error {
 func wireOf(e *envelope) Wire {
 	return Wire{
 		Exchange: e.exchange, Key: e.key,
-		ContentType: e.contentType, ContentEncoding: e.contentEncoding,
+		ContentType: e.contentType, ContentEncoding: e.contentEncoding, Type: e.messageType,
 		CorrelationID: e.correlationID, ReplyTo: e.replyTo,
 		Expiration: e.expiration, Headers: e.headers, Body: e.body,
 	}

@@ -3,13 +3,12 @@ package rpc
 import (
 	"context"
 	"crypto/rand"
-	"slices"
 	"sync"
 )
 
 // Meta travels beside the arguments of every call, cast and event, and on to
-// the calls that a handler makes. On the wire each field is a header with
-// Nameko's prefix: nameko.language, nameko.request_id, nameko.client_ip.
+// the calls that a handler makes. On the wire to Nameko each field is a header:
+// nameko.language, nameko.request_id, nameko.client_ip.
 type Meta struct {
 	// Language is the BCP 47 tag of the person's language: "th" or "en".
 	Language string
@@ -75,24 +74,24 @@ func outgoingKey(ctx context.Context) string {
 type stackKey struct{}
 
 // stackFrom returns the call ids that led to ctx, the current one last.
-func stackFrom(ctx context.Context) []string {
+func stackFrom(ctx context.Context) callIDs {
 	if stack, ok := ctx.Value(stackKey{}).(*callStack); ok {
 		return stack.ids()
 	}
-	return nil
+	return ""
 }
 
 // callStack is what led to a handler. Most handlers call nobody, so its own id is
 // made for the first message that needs it.
 type callStack struct {
-	before []string
+	before callIDs
 	method string
 	make   sync.Once
-	all    []string
+	all    callIDs
 }
 
-func (s *callStack) ids() []string {
-	s.make.Do(func() { s.all = append(slices.Clip(s.before), s.method+"."+rand.Text()) })
+func (s *callStack) ids() callIDs {
+	s.make.Do(func() { s.all = s.before.with(s.method + "." + rand.Text()) })
 	return s.all
 }
 

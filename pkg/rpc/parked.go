@@ -200,7 +200,7 @@ func parkedFailure(service string, err error) error {
 }
 
 func parkedOf(d *delivery) Parked {
-	in := readHeaders(d.headers)
+	in := said(d)
 	p := Parked{
 		Method: in.method, Kind: in.kind(), Key: in.key, Reason: in.parked, LastError: in.lastErr, Attempts: in.attempts,
 		FailedAt: in.failedAt, At: in.parkedAt, Deadline: in.deadline, Meta: in.meta, Body: d.body,

@@ -7,11 +7,15 @@ import (
 	"time"
 )
 
-// request serves a delivery of a request queue: it replies, and settles last.
+// request serves a delivery of a request queue or a call queue: it replies, and
+// settles last. The key of what came straight to its queue is the queue's name.
 func (s *server) request(d *delivery) {
 	in := inboundOf(d)
+	if d.exchange != exchangeDefault {
+		in.method = d.key
+	}
 	if in.expired(time.Now()) {
-		s.metrics.expired.WithLabelValues(s.label(d.key), string(KindCall)).Inc()
+		s.metrics.expired.WithLabelValues(s.label(in.method), string(KindCall)).Inc()
 		d.ack()
 		return
 	}
@@ -29,9 +33,9 @@ func (s *server) request(d *delivery) {
 }
 
 func (s *server) answer(life context.Context, d *delivery, in inbound) ([]byte, error) {
-	e := s.endpoints[d.key]
+	e := s.endpoints[in.method]
 	if e == nil || e.Kind == KindEvent {
-		_, method, _ := strings.Cut(d.key, ".")
+		_, method, _ := strings.Cut(in.method, ".")
 		return nil, noSuchMethod(method)
 	}
 	if !isJSON(d.contentType) {

@@ -142,8 +142,10 @@ func (s *server) consume() error {
 				return err
 			}
 		}
-		if err := s.take(requestQueue(service), s.request); err != nil {
-			return err
+		for _, queue := range []string{requestQueue(service), callQueue(service)} {
+			if err := s.take(queue, s.request); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -25,6 +25,7 @@ const (
 )
 
 func requestQueue(service string) string  { return "rpc-" + service }
+func callQueue(service string) string     { return service + ".call.v1" }
 func workQueue(service string) string     { return service + ".work.v1" }
 func parkingQueue(service string) string  { return service + ".parking" }
 func eventExchange(source string) string  { return source + ".events" }
@@ -59,6 +60,12 @@ const (
 	// parked message counts as a delivery and must never be what loses it.
 	parkingLimit = int64(1_000_000)
 )
+
+// callQueueLife is how long a call queue outlives its last worker. Nobody but workers
+// of this package takes from it, so that a service that Nameko's workers serve from now
+// on is reached once it has gone; until then its calls wait in vain. It is longer than
+// any call waits.
+const callQueueLife = time.Minute
 
 // Topology is what a program needs the broker to have.
 type Topology struct {
@@ -117,11 +124,12 @@ func servicesOf(routes []Route) []string {
 	return services
 }
 
-// addRequests has no arguments on the queue: Nameko declares it without, and
-// the broker refuses any other.
+// addRequests has no arguments on the queue that Nameko declares as well: it does so
+// without, and the broker refuses any other.
 func (t *Topology) addRequests(service string) {
 	t.exchange(exchangeRPC)
-	t.Queues = append(t.Queues, Queue{Name: requestQueue(service)})
+	t.Queues = append(t.Queues, Queue{Name: requestQueue(service)},
+		Queue{callQueue(service), map[string]any{"x-expires": callQueueLife.Milliseconds()}})
 	t.Bindings = append(t.Bindings, Binding{exchangeRPC, service + ".*", requestQueue(service)})
 }
 

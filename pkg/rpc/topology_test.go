@@ -18,7 +18,9 @@ func TestTopologyOf(t *testing.T) {
 exchange matriq-cast topic
 exchange email.events topic
 queue    rpc-otp
+queue    otp.call.v1 x-expires=60000
 queue    rpc-student
+queue    student.call.v1 x-expires=60000
 queue    student.parking x-delivery-limit=1000000 x-queue-type=quorum
 queue    student.work.v1 x-dead-letter-exchange= x-dead-letter-routing-key=student.parking x-dead-letter-strategy=at-least-once x-delivery-limit=20 x-overflow=reject-publish x-queue-type=quorum
 queue    student.retry.v1.1s x-dead-letter-exchange= x-dead-letter-routing-key=student.work.v1 x-dead-letter-strategy=at-least-once x-message-ttl=1000 x-overflow=reject-publish x-queue-type=quorum

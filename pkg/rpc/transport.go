@@ -12,7 +12,7 @@ import (
 // to what is said here.
 type transport interface {
 	// start begins to connect. receive gets the envelopes of the reply queue,
-	// in any goroutine, and does not block; lost is told when an epoch ended,
+	// in any goroutine, keeps none of them, and does not block; lost is told when an epoch ended,
 	// after which no reply to its reply key arrives. Called once, by newConn.
 	start(receive func(*envelope), lost func(epoch uint64))
 
@@ -69,6 +69,7 @@ type envelope struct {
 	mandatory       bool
 	contentType     string
 	contentEncoding string
+	messageType     string
 	correlationID   string
 	replyTo         string
 	transient       bool // delivery mode 1 instead of 2

@@ -13,16 +13,26 @@ const (
 )
 
 // request is transient: when the broker restarts, its caller has been told that
-// the answer is lost. The broker drops it unread once its deadline has passed.
-func request(ctx context.Context, m Message, from origin, id, replyTo string) *envelope {
-	return &envelope{
-		exchange: exchangeRPC, key: m.Target, mandatory: true, transient: true,
-		contentType: contentJSON, contentEncoding: encodingUTF,
+// the answer is lost. The broker drops it unread once its deadline has passed. In a
+// queue it is for workers of this package alone: no topic is matched, and hardly a
+// header is read. Without one it goes where Nameko's workers take requests as well, and
+// says what they read.
+func request(ctx context.Context, m Message, from origin, queue, id, replyTo string) *envelope {
+	e := &envelope{
+		mandatory: true, transient: true,
+		contentType:   contentJSON,
 		correlationID: id, replyTo: replyTo,
 		expiration: max(time.Until(m.Deadline), time.Millisecond),
-		headers:    headersOf(ctx, m, from),
 		body:       m.Body,
 	}
+	if queue != "" {
+		e.exchange, e.key = exchangeDefault, queue
+		e.say(ctx, m, from)
+		return e
+	}
+	e.exchange, e.key = exchangeRPC, m.Target
+	e.contentEncoding, e.headers = encodingUTF, headersOf(ctx, m, from)
+	return e
 }
 
 // stored is the envelope of a cast or an event. It has no expiration, although
@@ -30,19 +40,21 @@ func request(ctx context.Context, m Message, from origin, id, replyTo string) *e
 // cast goes straight to the queue of its service: to match a topic costs the broker
 // a quarter of what a message costs.
 func stored(ctx context.Context, m Message, from origin) *envelope {
-	e := &envelope{
-		exchange: exchangeDefault, mandatory: true,
-		contentType: contentJSON, contentEncoding: encodingUTF,
-		headers: headersOf(ctx, m, from),
-		body:    m.Body,
-	}
-	service, name, _ := strings.Cut(m.Target, ".")
 	if m.Kind == KindEvent {
-		e.exchange, e.key, e.mandatory = eventExchange(service), name, false
-		return e
+		source, name, _ := strings.Cut(m.Target, ".")
+		return &envelope{
+			exchange: eventExchange(source), key: name,
+			contentType: contentJSON, contentEncoding: encodingUTF,
+			headers: headersOf(ctx, m, from),
+			body:    m.Body,
+		}
 	}
-	e.key = workQueue(service)
-	e.headers[headerMethod] = m.Target
+	e := &envelope{
+		exchange: exchangeDefault, key: workQueue(m.service()), mandatory: true,
+		contentType: contentJSON,
+		body:        m.Body,
+	}
+	e.say(ctx, m, from)
 	return e
 }
 
@@ -67,7 +79,7 @@ func reply(d *delivery, body []byte) *envelope {
 func moved(d *delivery, queue string, set map[string]any) *envelope {
 	e := &envelope{
 		exchange: exchangeDefault, key: queue, mandatory: true,
-		contentType: d.contentType, contentEncoding: d.contentEncoding,
+		contentType: d.contentType, contentEncoding: d.contentEncoding, messageType: d.messageType,
 		headers: keptHeaders(d.headers),
 		body:    d.body,
 	}

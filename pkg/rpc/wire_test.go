@@ -19,13 +19,11 @@ func TestWire_Straight(t *testing.T) {
 		"reply to another queue": {reply(&delivery{envelope: envelope{replyTo: "demo.work.v1"}}, nil), exchangeRPC, "demo.work.v1"},
 		"cast":                   {stored(t.Context(), cast, from), exchangeDefault, "demo.work.v1"},
 		"event":                  {stored(t.Context(), event, from), "demo.events", "told"},
-		"request":                {request(t.Context(), call, from, "id", "r"), exchangeRPC, "demo.echo"},
+		"request to our own":     {request(t.Context(), call, from, "demo.call.v1", "id", "r"), exchangeDefault, "demo.call.v1"},
+		"request":                {request(t.Context(), call, from, "", "id", "r"), exchangeRPC, "demo.echo"},
 	} {
 		if c.e.exchange != c.exchange || c.e.key != c.key {
 			t.Errorf("%s goes through %q under %q, want %q and %q", name, c.e.exchange, c.e.key, c.exchange, c.key)
 		}
-	}
-	if got := stored(t.Context(), cast, from).headers[headerMethod]; got != "demo.note" {
-		t.Errorf("the method of a cast is %v: its key does not tell it", got)
 	}
 }

@@ -22,6 +22,10 @@ const (
 	batch = 500
 	// patience is how long those wait that give up.
 	patience = time.Second
+	// callQueue is where the callers of package rpc put their requests, and
+	// requestQueue where others do.
+	callQueue    = "ledger.call.v1"
+	requestQueue = "rpc-ledger"
 	// liveWithin is for the first call of somebody who waits.
 	liveWithin = 200 * time.Millisecond
 )
@@ -41,10 +45,10 @@ func TestAbandonedCalls(t *testing.T) { //nolint:paralleltest // it looks at the
 		_, err := k.Ledger.Touch(t.Context(), caller, "patient")
 		patient <- err
 	}()
-	faultkit.Eventually(t, "the patient call is queued", 20*time.Second, func() bool { return queue.depth(t) == 1 })
+	faultkit.Eventually(t, "the patient call is queued", 20*time.Second, func() bool { return queue.depth(t, callQueue) == 1 })
 	for n := batch; n <= abandoned; n += batch {
 		abandon(t, k, caller, n-batch)
-		faultkit.Eventually(t, "the calls are queued", 20*time.Second, func() bool { return queue.depth(t) == n+1 })
+		faultkit.Eventually(t, "the calls are queued", 20*time.Second, func() bool { return queue.depth(t, callQueue) == n+1 })
 	}
 
 	worker := k.Serve(k.Ledger.Routes(faultkit.Hooks{}))
@@ -105,7 +109,7 @@ func TestAbandonedCalls_thatTheBrokerKeeps(t *testing.T) { //nolint:paralleltest
 			Body:    []byte(`{"args": [{"key": "gone", "token": "gone"}], "kwargs": {}}`),
 		})
 	}
-	faultkit.Eventually(t, "the requests are queued", 20*time.Second, func() bool { return queue.depth(t) == abandoned })
+	faultkit.Eventually(t, "the requests are queued", 20*time.Second, func() bool { return queue.depth(t, requestQueue) == abandoned })
 
 	worker := k.Serve(k.Ledger.Routes(faultkit.Hooks{}))
 	began := time.Now()
@@ -128,7 +132,7 @@ func TestAbandonedCalls_thatTheBrokerKeeps(t *testing.T) { //nolint:paralleltest
 	}
 }
 
-// requests is the queue of the ledger's requests, seen past the proxy.
+// requests is the ledger's queues of requests, seen past the proxy.
 type requests struct{ ch *amqp.Channel }
 
 func openQueue(t *testing.T, url string) requests {
@@ -145,9 +149,9 @@ func openQueue(t *testing.T, url string) requests {
 	return requests{ch}
 }
 
-func (r requests) depth(t *testing.T) int {
+func (r requests) depth(t *testing.T, queue string) int {
 	t.Helper()
-	q, err := r.ch.QueueDeclarePassive("rpc-ledger", true, false, false, false, nil)
+	q, err := r.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

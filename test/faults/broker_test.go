@@ -96,9 +96,12 @@ func restartUnderLoad(t *testing.T, end func(*testenv.Server)) {
 	opened := faultkit.Receive(t, "open port", time.Minute, opens)
 	flows := flowsAgain(t, k.Ledger, caller, opened)
 	faultkit.Eventually(t, "all consumers are back", time.Until(opened.Add(backIn)), func() bool {
-		_, calls := k.Queue("rpc-ledger")
-		_, casts := k.Queue("ledger.work.v1")
-		return calls == 2 && casts == 2
+		for _, queue := range []string{"rpc-ledger", "ledger.call.v1", "ledger.work.v1"} {
+			if _, consumers := k.Queue(queue); consumers != 2 {
+				return false
+			}
+		}
+		return true
 	})
 	t.Logf("traffic flows %v after the port opened, all consumers are back %v after", flows, time.Since(opened))
 

@@ -56,7 +56,7 @@ func (k *Kit) Drained(within time.Duration) {
 	k.tb.Helper()
 	Eventually(k.tb, "the ledger's queues are empty", within, func() bool {
 		held := k.Held()
-		return held["rpc-ledger"] == 0 && held["ledger.work.v1"] == 0 && held["ledger.parking"] == 0
+		return held["rpc-ledger"] == 0 && held["ledger.call.v1"] == 0 && held["ledger.work.v1"] == 0 && held["ledger.parking"] == 0
 	})
 }
 
