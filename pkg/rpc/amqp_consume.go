@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -16,6 +17,7 @@ type amqpConsumer struct {
 	t        *amqpTransport
 	queue    string
 	prefetch int
+	ackDelay time.Duration
 	fn       func(*delivery)
 	slots    chan struct{} // one for each unsettled delivery of any epoch
 	stopping chan struct{} // closed by stop
@@ -25,9 +27,9 @@ type amqpConsumer struct {
 	session chan struct{} // closed when the session delivers no more; nil before the first
 }
 
-func (t *amqpTransport) consume(queue string, prefetch int, fn func(*delivery)) (func(context.Context) error, error) {
+func (t *amqpTransport) consume(queue string, prefetch int, ackDelay time.Duration, fn func(*delivery)) (func(context.Context) error, error) {
 	c := &amqpConsumer{
-		t: t, queue: queue, prefetch: prefetch, fn: fn,
+		t: t, queue: queue, prefetch: prefetch, ackDelay: ackDelay, fn: fn,
 		slots: make(chan struct{}, prefetch), stopping: make(chan struct{}),
 	}
 	t.mu.Lock()
@@ -104,12 +106,21 @@ func (c *amqpConsumer) subscribe(ep *amqpEpoch) error {
 	return nil
 }
 
+// acksTogether is how many acks are told together; 0 when none waits for others. The
+// broker hands out so many more: for it, what is done is at work until it has the ack.
+func (c *amqpConsumer) acksTogether() int {
+	if c.ackDelay == 0 {
+		return 0
+	}
+	return c.prefetch / 2
+}
+
 func (c *amqpConsumer) openChannel(ep *amqpEpoch) (*amqp.Channel, <-chan amqp.Delivery, error) {
 	ch, err := ep.c.Channel()
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := ch.Qos(c.prefetch, 0, false); err != nil {
+	if err := ch.Qos(c.prefetch+c.acksTogether(), 0, false); err != nil {
 		return nil, nil, err
 	}
 	deliveries, err := ch.Consume(c.queue, c.queue, false, false, false, false, nil)
@@ -118,7 +129,8 @@ func (c *amqpConsumer) openChannel(ep *amqpEpoch) (*amqp.Channel, <-chan amqp.De
 
 // run hands out deliveries until the consumer is stopped or the channel closes.
 func (c *amqpConsumer) run(ep *amqpEpoch, ch *amqp.Channel, deliveries <-chan amqp.Delivery, session chan struct{}) {
-	if c.deliver(ep, ch, deliveries) {
+	acks := newAMQPAcks(ch, ep.unsettled, c.ackDelay, c.acksTogether())
+	if c.deliver(ep, ch, acks, deliveries) {
 		close(session)
 		c.release(ep, ch)
 		return
@@ -128,12 +140,12 @@ func (c *amqpConsumer) run(ep *amqpEpoch, ch *amqp.Channel, deliveries <-chan am
 
 // deliver returns true when the consumer is stopped and the broker has agreed,
 // false when the channel is closed.
-func (c *amqpConsumer) deliver(ep *amqpEpoch, ch *amqp.Channel, deliveries <-chan amqp.Delivery) bool {
+func (c *amqpConsumer) deliver(ep *amqpEpoch, ch *amqp.Channel, acks *amqpAcks, deliveries <-chan amqp.Delivery) bool {
 	for {
 		select {
 		case d, ok := <-deliveries:
 			if ok {
-				c.hand(ep, ch, &d)
+				c.hand(ep, acks, &d)
 				continue
 			}
 			if ch.IsClosed() {
@@ -145,9 +157,10 @@ func (c *amqpConsumer) deliver(ep *amqpEpoch, ch *amqp.Channel, deliveries <-cha
 				return false
 			}
 		case <-c.stopping:
+			acks.hurry()
 			err := ch.Cancel(c.queue, false)
 			for d := range deliveries {
-				c.hand(ep, ch, &d)
+				c.hand(ep, acks, &d)
 			}
 			return err == nil
 		}
@@ -182,18 +195,19 @@ func (c *amqpConsumer) release(ep *amqpEpoch, ch *amqp.Channel) {
 	_ = ch.Close() // fails when the connection is closed, which is the same
 }
 
-// hand gives d to fn, which [Conn] owns and waits for. A slot is free unless
-// deliveries of an older epoch are still at work; what cannot wait for one goes
+// hand gives d to fn, which [Conn] owns and waits for, once a slot is free. That may
+// take while deliveries of an older epoch are at work, and when the broker has handed
+// out more than there are slots although no acks wait. What cannot wait for a slot goes
 // back to the queue.
-func (c *amqpConsumer) hand(ep *amqpEpoch, ch *amqp.Channel, d *amqp.Delivery) {
-	s := newSettlement(ep, ch, c.slots, c.queue, d)
+func (c *amqpConsumer) hand(ep *amqpEpoch, acks *amqpAcks, d *amqp.Delivery) {
+	s := newSettlement(ep, acks, c.slots, c.queue, d)
 	select {
 	case c.slots <- struct{}{}:
 	default:
 		select {
 		case c.slots <- struct{}{}:
 		case <-c.stopping:
-			s.told(ch.Nack(s.tag, false, true))
+			acks.nack(s.tag)
 			return
 		case <-ep.done:
 			return

@@ -87,15 +87,18 @@ func (ep *amqpEpoch) prepareGet(queue string) (err error) {
 func (ep *amqpEpoch) got(queue string, d *amqp.Delivery) *delivery {
 	slot := make(chan struct{}, 1)
 	slot <- struct{}{}
-	s := newSettlement(ep, ep.getter.ch, slot, queue, d)
-	s.settler = awaitedSettler{s}
+	s := newSettlement(ep, newAMQPAcks(ep.getter.ch, ep.unsettled, 0, 0), slot, queue, d)
+	s.settler = awaitedSettler{s, ep.getter.ch}
 	return &s.delivery
 }
 
-type awaitedSettler struct{ s *settlement }
+type awaitedSettler struct {
+	s  *settlement
+	ch *amqp.Channel
+}
 
-func (a awaitedSettler) ack()  { a.s.ack(); a.s.ep.awaitGetter(a.s.ch) }
-func (a awaitedSettler) nack() { a.s.nack(); a.s.ep.awaitGetter(a.s.ch) }
+func (a awaitedSettler) ack()  { a.s.ack(); a.s.ep.awaitGetter(a.ch) }
+func (a awaitedSettler) nack() { a.s.nack(); a.s.ep.awaitGetter(a.ch) }
 
 // awaitGetter waits for an answer to a question that changes nothing: the
 // broker does what ch asks for one after the other.

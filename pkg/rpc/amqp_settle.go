@@ -13,44 +13,41 @@ import (
 type settlement struct {
 	delivery
 	ep    *amqpEpoch
-	ch    *amqp.Channel
+	acks  *amqpAcks
 	tag   uint64
 	slots <-chan struct{} // of the consumer
 	done  atomic.Bool
 }
 
-func newSettlement(ep *amqpEpoch, ch *amqp.Channel, slots <-chan struct{}, queue string, d *amqp.Delivery) *settlement {
-	s := &settlement{ep: ep, ch: ch, tag: d.DeliveryTag, slots: slots}
+func newSettlement(ep *amqpEpoch, acks *amqpAcks, slots <-chan struct{}, queue string, d *amqp.Delivery) *settlement {
+	s := &settlement{ep: ep, acks: acks, tag: d.DeliveryTag, slots: slots}
 	s.delivery = delivery{envelope: fromAMQP(d), queue: queue, redelivered: d.Redelivered, count: deliveryCount(d), settler: s}
 	return s
 }
 
-func (s *settlement) ack() {
-	if s.begin() {
-		s.told(s.ch.Ack(s.tag, false))
-	}
-}
+func (s *settlement) ack()  { s.settle(true) }
+func (s *settlement) nack() { s.settle(false) }
 
-func (s *settlement) nack() {
-	if s.begin() {
-		s.told(s.ch.Nack(s.tag, false, true))
-	}
-}
-
-// begin returns whether there is anybody to tell.
-func (s *settlement) begin() bool {
+// settle tells the broker, unless its epoch is over. The slot is free afterwards: the
+// channel is closed when all are.
+func (s *settlement) settle(done bool) {
 	if s.done.Swap(true) {
-		return false
+		return
 	}
-	over := s.ep.over()
+	switch {
+	case s.ep.over():
+	case done:
+		s.acks.ack(s.tag, s.redelivered)
+	default:
+		s.acks.nack(s.tag)
+	}
 	<-s.slots
-	return !over
 }
 
-// told ends the epoch when the broker could not be told. A channel that is
+// unsettled ends the epoch when the broker could not be told. A channel that is
 // closed has given everything back already.
-func (s *settlement) told(err error) {
+func (ep *amqpEpoch) unsettled(err error) {
 	if err != nil && !errors.Is(err, amqp.ErrClosed) {
-		s.ep.fail(fmt.Errorf("settle: %w", err))
+		ep.fail(fmt.Errorf("settle: %w", err))
 	}
 }

@@ -131,7 +131,7 @@ func receive[T any](tb testing.TB, what string, from <-chan T) T {
 func (k *amqpKit) subscribe(queue string, prefetch int) (<-chan *delivery, func(context.Context) error) {
 	k.t.Helper()
 	out := make(chan *delivery, 1000)
-	stop, err := k.consume(queue, prefetch, func(d *delivery) { out <- d })
+	stop, err := k.consume(queue, prefetch, 0, func(d *delivery) { out <- d })
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -606,7 +606,7 @@ func TestAMQP_StopLeavesWhatIsUnderWay(t *testing.T) {
 func TestAMQP_ConsumeUnknownQueue(t *testing.T) {
 	t.Parallel()
 	k := connect(t, testenv.AMQP(t))
-	if _, err := k.consume("no-such-queue", 1, func(*delivery) {}); err == nil {
+	if _, err := k.consume("no-such-queue", 1, 0, func(*delivery) {}); err == nil {
 		t.Error("consume from a queue that does not exist succeeded")
 	}
 	if err := k.ready(); err != nil {

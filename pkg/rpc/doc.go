@@ -208,8 +208,10 @@
 // until the caller's deadline, waits for the confirm, and then acks. A missing
 // content_type is taken for JSON. It answers what it cannot decode.
 //
-// A worker acks a cast or an event when its handler has returned nil. After a
-// failure it publishes the message to its next queue by the default exchange,
+// A worker acks a cast or an event when its handler has returned nil. The ack may
+// wait 50 ms for others, as long as there are fewer than half of the prefetch, and not
+// in a program that stops, or of what was delivered before: what is acked together costs the queue one entry of its log.
+// After a failure it publishes the message to its next queue by the default exchange,
 // mandatory, with its type and all headers but those that begin with x- (a broker takes a
 // message whose x-death it wrote itself for one that goes in circles, and drops
 // it), waits for the confirm, and then acks. It never requeues for a failure.

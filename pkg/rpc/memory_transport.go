@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // memoryTransport is one connection to a [MemoryBroker]. The broker's lock
@@ -162,7 +163,7 @@ func (t *memoryTransport) unwilling() error {
 	return t.offline()
 }
 
-func (t *memoryTransport) consume(queue string, prefetch int, fn func(*delivery)) (func(context.Context) error, error) {
+func (t *memoryTransport) consume(queue string, prefetch int, _ time.Duration, fn func(*delivery)) (func(context.Context) error, error) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	if t.connected && t.b.queues[queue] == nil {

@@ -129,21 +129,25 @@ func newServer(ctx context.Context, c *Conn, routes []Route) (*server, error) {
 	return s, nil
 }
 
+// storedAckDelay is how long the ack of a cast or an event may wait for those of others.
+// Nobody waits for it.
+const storedAckDelay = 50 * time.Millisecond
+
 // consume starts with the queues that hold what was waiting, calls last.
 func (s *server) consume() error {
 	for _, e := range s.events {
-		if err := s.take(eventQueueOf(e.Route), func(d *delivery) { s.event(d, e) }); err != nil {
+		if err := s.take(eventQueueOf(e.Route), storedAckDelay, func(d *delivery) { s.event(d, e) }); err != nil {
 			return err
 		}
 	}
 	for _, service := range s.services {
 		if s.stores(service) {
-			if err := s.take(workQueue(service), s.work); err != nil {
+			if err := s.take(workQueue(service), storedAckDelay, s.work); err != nil {
 				return err
 			}
 		}
 		for _, queue := range []string{requestQueue(service), callQueue(service)} {
-			if err := s.take(queue, s.request); err != nil {
+			if err := s.take(queue, 0, s.request); err != nil {
 				return err
 			}
 		}
@@ -156,8 +160,8 @@ func (s *server) stores(service string) bool {
 	return slices.ContainsFunc(s.topology.Queues, func(q Queue) bool { return q.Name == workQueue(service) })
 }
 
-func (s *server) take(queue string, handle func(*delivery)) error {
-	stop, err := s.t.consume(queue, s.o.Prefetch, func(d *delivery) {
+func (s *server) take(queue string, ackDelay time.Duration, handle func(*delivery)) error {
+	stop, err := s.t.consume(queue, s.o.Prefetch, ackDelay, func(d *delivery) {
 		if !s.handlers.begin() {
 			d.nack()
 			return

@@ -32,10 +32,12 @@ type transport interface {
 	publish(ctx context.Context, e *envelope, wait bool, done func(error))
 
 	// consume delivers queue's envelopes to fn, each in a goroutine of its own,
-	// at most prefetch unsettled ones at a time, again after every reconnect.
+	// at most prefetch unsettled ones at a time, again after every reconnect. An ack
+	// may take up to ackDelay to reach the broker, so that others go with it; one for
+	// which stop has been called does not wait.
 	// stop ends the deliveries and returns when the broker has agreed, or the
 	// connection is gone; deliveries under way stay to be settled.
-	consume(queue string, prefetch int, fn func(*delivery)) (stop func(ctx context.Context) error, err error)
+	consume(queue string, prefetch int, ackDelay time.Duration, fn func(*delivery)) (stop func(ctx context.Context) error, err error)
 
 	// get takes one envelope from the head of queue; ok is false when there is
 	// none. Until it is settled it is hidden from others. A queue that does not
