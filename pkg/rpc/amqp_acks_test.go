@@ -121,13 +121,13 @@ func TestAMQPAcks_Together(t *testing.T) {
 		want(8, 1)
 		first, second := ch.deliver(), ch.deliver()
 		a.ack(second, false)
-		time.Sleep(49 * time.Millisecond)
+		<-time.After(49 * time.Millisecond)
 		want(8, 1)
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 		want(9, 2) // alone: the first is still at work
 		a.ack(first, false)
 		a.ack(ch.deliver(), false)
-		time.Sleep(50 * time.Millisecond)
+		<-time.After(50 * time.Millisecond)
 		want(11, 3)
 		if len(a.told) != 0 {
 			t.Errorf("%d tags are kept", len(a.told))
@@ -140,7 +140,7 @@ func TestAMQPAcks_Together(t *testing.T) {
 		want(14, 5)
 		a.ack(ch.deliver(), false)
 		want(15, 6)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		want(15, 6)
 	})
 }

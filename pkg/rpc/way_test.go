@@ -16,11 +16,11 @@ func TestWay_Detour(t *testing.T) {
 			t.Errorf("the first way is %q, straight: %v", way.queue, way.isStraight())
 		}
 		way.takeDetour()
-		time.Sleep(detourLife - time.Millisecond)
+		<-time.After(detourLife - time.Millisecond)
 		if w.of("demo").isStraight() || !w.of("other").isStraight() {
 			t.Error("the detour is not taken, or by others as well")
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 		if !w.of("demo").isStraight() {
 			t.Error("the detour has no end")
 		}

@@ -2,9 +2,9 @@ package faults_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,7 +101,7 @@ func TestWorker_EveryMessageTwiceAndNoAck(t *testing.T) { //nolint:paralleltest 
 		}
 	}
 	senders.Wait()
-	faultkit.Eventually(t, "all acks are lost", serves, func() bool { return acks.Load() == 3*twice })
+	faultkit.Eventually(t, "all acks are lost", serves, func() bool { return acks.count() == 3*twice })
 	k.Proxy.Pass(nil)
 	k.Proxy.Cut()
 
@@ -125,17 +125,45 @@ func TestWorker_EveryMessageTwiceAndNoAck(t *testing.T) { //nolint:paralleltest 
 	}
 }
 
-// loseAcks drops the acks of all clients and counts them.
-func loseAcks(p *faultkit.Proxy) *atomic.Int64 {
-	acks := &atomic.Int64{}
+// loseAcks drops the acks of one client and counts what they are for.
+func loseAcks(p *faultkit.Proxy) *acked {
+	acks := &acked{deliveries: make(map[ackedDelivery]bool)}
 	p.Pass(func(side faultkit.Direction, f faultkit.Frame) bool {
 		if side == faultkit.FromClient && f.Is(60, 80) {
-			acks.Add(1)
+			acks.note(f)
 			return false
 		}
 		return true
 	})
 	return acks
+}
+
+// acked is the deliveries that a client has acked.
+type acked struct {
+	mu         sync.Mutex
+	deliveries map[ackedDelivery]bool
+}
+
+type ackedDelivery struct {
+	channel uint16
+	tag     uint64
+}
+
+// note reads a basic.ack, which may be for all up to its tag.
+func (a *acked) note(f faultkit.Frame) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	tag, multiple := binary.BigEndian.Uint64(f.Payload[4:]), f.Payload[12]&1 != 0
+	for a.deliveries[ackedDelivery{f.Channel, tag}] = true; multiple && tag > 1; {
+		tag--
+		a.deliveries[ackedDelivery{f.Channel, tag}] = true
+	}
+}
+
+func (a *acked) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.deliveries)
 }
 
 // A handler that sleeps across a reconnect and then acks: its ack is of a

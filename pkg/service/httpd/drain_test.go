@@ -52,7 +52,7 @@ func wantForbidden(t *testing.T, url string, size int, told, ends bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Body.Close() //nolint:errcheck // read alone
+	defer a.Body.Close() // it is only read
 	if text, err := io.ReadAll(a.Body); a.StatusCode != http.StatusForbidden || string(text) != "no\n" || err != nil {
 		t.Fatalf("answer = %d %q, %v; want 403 with its text", a.StatusCode, text, err)
 	}
@@ -74,7 +74,7 @@ func TestDrain_SendsNobodyOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Body.Close() //nolint:errcheck // read alone
+	defer a.Body.Close() // it is only read
 	if a.StatusCode != http.StatusNotFound || invited {
 		t.Errorf("answer = %d, told to send the body: %v; want 404 alone", a.StatusCode, invited)
 	}
