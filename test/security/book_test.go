@@ -92,12 +92,21 @@ func tapBroker(t *testing.T, s *system) *brokerTap {
 	go func() {
 		defer close(tap.done)
 		for d := range deliveries {
-			where := fmt.Sprintf("%s %v", d.RoutingKey, d.Headers["routing_keys"])
-			tap.add(strings.Trim(where, "[]"), fmt.Sprintf("%v %s", d.Headers, d.Body))
+			where := fmt.Sprintf("%s %v %s", d.RoutingKey, d.Headers["routing_keys"], methodOf(d.Headers))
+			tap.add(where, fmt.Sprintf("%v %s", d.Headers, d.Body))
 		}
 	}()
 	trace(t, s.AMQPURL)
 	return tap
+}
+
+// methodOf reads in what the trace says of a message for which method it is, where the
+// type tells.
+func methodOf(traced amqp.Table) string {
+	properties, _ := traced["properties"].(amqp.Table)
+	messageType, _ := properties["type"].(string)
+	method, _, _ := strings.Cut(messageType, ";")
+	return method
 }
 
 // trace switches on the trace of the virtual host of an AMQP URL.
