@@ -86,7 +86,7 @@ func (c *Conn) callOnce(ctx context.Context, m Message) ([]byte, *Error) {
 			return nil, err
 		}
 	}
-	if way := c.ways.of(m.service()); !m.Attended && way.isStraight() {
+	if way := c.ways.of(serviceOf(m.Target)); !m.Attended && way.isStraight() {
 		result, failure := c.ask(ctx, m, way.queue)
 		if failure == nil || !errors.Is(failure, errUnroutable) {
 			return result, failure
@@ -133,7 +133,7 @@ func (c *Conn) ask(ctx context.Context, m Message, queue string) ([]byte, *Error
 // attended returns nil when somebody takes the requests of target's service where
 // every worker does.
 func (c *Conn) attended(ctx context.Context, target string) *Error {
-	n, err := c.t.attendance(ctx, requestQueue(Route{Target: target}.Service()))
+	n, err := c.t.attendance(ctx, requestQueue(serviceOf(target)))
 	switch {
 	case errors.Is(err, errNoQueue):
 		c.unsent(target, errUnroutable)

@@ -202,7 +202,8 @@
 // confirm and without an answer to a basic.qos, which changes nothing; one on
 // which nothing is written is asked every 10 s.
 //
-// A server takes up to its prefetch (16) unsettled messages from each queue. It
+// A server takes up to its prefetch (16) unsettled messages from each queue, and half
+// as many more of casts and events, whose acks may wait. It
 // acks a request unread when its deadline has passed. Else it runs the handler,
 // publishes the reply if there is a reply_to, again after a lost connection
 // until the caller's deadline, waits for the confirm, and then acks. A missing

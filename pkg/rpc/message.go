@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"crypto/rand"
-	"strings"
 	"time"
 )
 
@@ -39,12 +38,6 @@ type Message struct {
 	Meta     Meta
 	// TraceParent is the W3C trace context, or "".
 	TraceParent string
-}
-
-// service is whose method m is for, or who emits it.
-func (m Message) service() string {
-	service, _, _ := strings.Cut(m.Target, ".")
-	return service
 }
 
 // Caller makes calls. [*Conn] is one.

@@ -196,8 +196,10 @@ type Route struct {
 }
 
 // Service returns the part of Target before the dot.
-func (r Route) Service() string {
-	service, _, _ := strings.Cut(r.Target, ".")
+func (r Route) Service() string { return serviceOf(r.Target) }
+
+func serviceOf(target string) string {
+	service, _, _ := strings.Cut(target, ".")
 	return service
 }
 

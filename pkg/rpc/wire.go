@@ -50,7 +50,7 @@ func stored(ctx context.Context, m Message, from origin) *envelope {
 		}
 	}
 	e := &envelope{
-		exchange: exchangeDefault, key: workQueue(m.service()), mandatory: true,
+		exchange: exchangeDefault, key: workQueue(serviceOf(m.Target)), mandatory: true,
 		contentType: contentJSON,
 		body:        m.Body,
 	}

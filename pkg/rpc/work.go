@@ -153,7 +153,7 @@ func (s *server) serviceOf(d *delivery, in inbound) string {
 			return service
 		}
 	}
-	return Route{Target: in.method}.Service()
+	return serviceOf(in.method)
 }
 
 func (in inbound) kind() Kind {
