@@ -12,7 +12,10 @@ var staticFiles embed.FS
 
 // assets are the files beside the pages, by name. Their URLs hold a hash of
 // their content, so that a browser asks once.
-type assets map[string]blob
+type assets map[string]asset
+
+// asset is one file, under the name of this version and under that of another.
+type asset struct{ blob, stale blob }
 
 func readAssets() (assets, error) {
 	kinds := map[string]string{
@@ -26,9 +29,11 @@ func readAssets() (assets, error) {
 		if err != nil {
 			return nil, err
 		}
-		if all[name], err = newBlob(kind, body); err != nil {
+		b, err := newBlob(kind, body)
+		if err != nil {
 			return nil, err
 		}
+		all[name] = asset{b.with(thisVersion), b.with(otherVersion)}
 	}
 	return all, nil
 }
@@ -36,7 +41,7 @@ func readAssets() (assets, error) {
 // url is where name is found: /static/app.HASH.css for app.css.
 func (a assets) url(name string) string {
 	ext := path.Ext(name)
-	return pathStatic + strings.TrimSuffix(name, ext) + "." + a[name].hash() + ext
+	return pathStatic + strings.TrimSuffix(name, ext) + "." + a[name].blob.hash() + ext
 }
 
 func (b blob) hash() string { return strings.Trim(b.plain.etag, `"`) }
@@ -55,14 +60,14 @@ func (u *UI) serveStatic(w http.ResponseWriter, r *http.Request) {
 	file := r.PathValue("file")
 	ext := path.Ext(file)
 	stem, version, versioned := strings.Cut(strings.TrimSuffix(file, ext), ".")
-	b, ok := u.assets[stem+ext]
+	a, ok := u.assets[stem+ext]
 	switch {
 	case !ok || !versioned:
 		u.tell(w, r, problemNotFound)
-	case version == b.hash():
-		b.serve(w, r, thisVersion)
+	case version == a.blob.hash():
+		a.blob.serve(w, r)
 	default:
-		b.serve(w, r, otherVersion)
+		a.stale.serve(w, r)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -21,22 +20,27 @@ type blob struct{ plain, gzip representation }
 // representation is one form of a blob, with the header that says so. Each has a
 // tag of its own: a strong tag names bytes.
 type representation struct {
-	body   []byte
-	etag   string
-	header http.Header
+	body []byte
+	etag string
+	// header goes with the body, unchanged with the news that it is the same.
+	header, unchanged header
 }
 
-func newRepresentation(body []byte, etag string, header ...string) representation {
-	return representation{body, etag, fixed(append(header, "ETag", etag, "Content-Length", strconv.Itoa(len(body)))...)}
+func newRepresentation(body []byte, etag string, pairs ...string) representation {
+	tag := fixed("ETag", etag)
+	own := fixed(append(pairs, "Content-Length", strconv.Itoa(len(body)))...)
+	return representation{body, etag, slices.Concat(own, tag), tag}
 }
 
-// fixed is a header of pairs that is shared by all answers and never changed.
-func fixed(pairs ...string) http.Header {
-	h := http.Header{}
-	for pair := range slices.Chunk(pairs, 2) {
-		h.Add(pair[0], pair[1])
-	}
-	return h
+// with is b whose header also says what its forms do not: for how long it is good,
+// and for whom.
+func (b blob) with(more header) blob {
+	return blob{b.plain.with(more), b.gzip.with(more)}
+}
+
+func (r representation) with(more header) representation {
+	r.header, r.unchanged = slices.Concat(more, r.header), slices.Concat(more, r.unchanged)
+	return r
 }
 
 func newBlob(kind string, body []byte) (blob, error) {
@@ -64,22 +68,20 @@ func contentHash(body []byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
-// serve writes b to whoever does not have it yet. The header common is what its
-// forms do not say: for how long it is good, and for whom.
-func (b blob) serve(w http.ResponseWriter, r *http.Request, common http.Header) {
+// serve writes b to whoever does not have it yet, and returns the status.
+func (b blob) serve(w http.ResponseWriter, r *http.Request) int {
 	form := b.plain
 	if takesGzip(r) {
 		form = b.gzip
 	}
-	h := w.Header()
-	maps.Copy(h, common)
 	if hasTag(r, form.etag) {
-		h["Etag"] = form.header["Etag"]
+		form.unchanged.putInto(w.Header())
 		w.WriteHeader(http.StatusNotModified)
-		return
+		return http.StatusNotModified
 	}
-	maps.Copy(h, form.header)
+	form.header.putInto(w.Header())
 	w.Write(form.body) //nolint:errcheck,gosec // the client has gone: nobody is left to be told
+	return http.StatusOK
 }
 
 // takesGzip reads Accept-Encoding.

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"log/slog"
-	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -25,24 +24,24 @@ func (u *UI) trace(next http.Handler) http.Handler {
 }
 
 // newGreeting is the header of every answer: who gives it, and what it may do.
-func (u *UI) newGreeting() http.Header {
-	h := fixed(
+func (u *UI) newGreeting() header {
+	pairs := []string{
 		"X-Served-By", u.instance,
 		"Content-Security-Policy", policy,
 		"X-Content-Type-Options", "nosniff",
 		"Referrer-Policy", "no-referrer",
 		"Cross-Origin-Opener-Policy", "same-origin",
-	)
-	if u.cfg.secure() {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
-	return h
+	if u.cfg.secure() {
+		pairs = append(pairs, "Strict-Transport-Security", "max-age=31536000")
+	}
+	return fixed(pairs...)
 }
 
 func (u *UI) identify(next http.Handler) http.Handler {
 	greeting := u.newGreeting()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		maps.Copy(w.Header(), greeting)
+		greeting.putInto(w.Header())
 		next.ServeHTTP(w, r)
 	})
 }

@@ -2,7 +2,8 @@ package ui
 
 import (
 	"net/http"
-	"net/url"
+
+	"matriq/pkg/service/httpd"
 )
 
 // noticeEnded in the first page's query tells it that a session has ended.
@@ -16,13 +17,9 @@ type frontKey struct {
 	ended bool
 }
 
-// frontPage is the page in a language, with the header for those whose link named
-// the language and for those whose browser prefers it. Caches keep the second kind
-// apart.
-type frontPage struct {
-	blob              blob
-	linked, preferred http.Header
-}
+// frontPage is the page in a language, for those whose link named the language and
+// for those whose browser prefers it. Caches keep the second kind apart.
+type frontPage struct{ linked, preferred blob }
 
 func (u *UI) newFront() (front, error) {
 	pages := front{}
@@ -36,8 +33,9 @@ func (u *UI) newFront() (front, error) {
 			if err != nil {
 				return nil, err
 			}
-			header := []string{"Content-Language", string(l), "Cache-Control", u.frontLife(), "Vary", "Accept-Encoding"}
-			pages[frontKey{l, ended}] = frontPage{b, fixed(header...), fixed(append(header, "Vary", "Accept-Language")...)}
+			b = b.with(u.newGreeting())
+			pairs := []string{"Content-Language", string(l), "Cache-Control", u.frontLife(), "Vary", "Accept-Encoding"}
+			pages[frontKey{l, ended}] = frontPage{b.with(fixed(pairs...)), b.with(fixed(append(pairs, "Vary", "Accept-Language")...))}
 		}
 	}
 	return pages, nil
@@ -51,19 +49,39 @@ func (u *UI) frontLife() string {
 	return "public, max-age=300"
 }
 
+// frontFirst serves the first page ahead of what only other pages need: it is what
+// most requests are for when a registration opens, it cannot fail, and nothing that it
+// does asks whose request it is. What is said of it outside, in headers and in metrics,
+// is what all requests get.
+func (u *UI) frontFirst(next http.Handler) http.Handler {
+	if u.traced {
+		return next // a span says more than a metric: it gets all of it
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !u.asksForFront(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		pending := u.requests.Begin()
+		httpd.SetRequestID(w, httpd.RequestIDOf(r, u.cfg.TrustedProxies))
+		pending.End(r.Method, pathFront, u.front[frontKey{lang: preferred(r)}].preferred.serve(w, r))
+	})
+}
+
+// asksForFront is true for the first page under its plain address.
+func (u *UI) asksForFront(r *http.Request) bool {
+	return r.URL.Path == pathFront && r.URL.RawQuery == "" &&
+		(r.Method == http.MethodGet || r.Method == http.MethodHead) && u.hosts.allow(r.Host)
+}
+
 // serveFront serves GET /. It looks at no cookie and sets none. Its language is
 // the link's, or the one that the browser prefers.
 func (u *UI) serveFront(w http.ResponseWriter, r *http.Request) {
-	var query url.Values
-	if r.URL.RawQuery != "" {
-		query = r.URL.Query()
-	}
+	query := r.URL.Query()
 	ended := query.Has(noticeEnded)
 	if l, ok := parseLang(query.Get(fieldLang)); ok {
-		p := u.front[frontKey{l, ended}]
-		p.blob.serve(w, r, p.linked)
+		u.front[frontKey{l, ended}].linked.serve(w, r)
 		return
 	}
-	p := u.front[frontKey{preferred(r), ended}]
-	p.blob.serve(w, r, p.preferred)
+	u.front[frontKey{preferred(r), ended}].preferred.serve(w, r)
 }

@@ -59,7 +59,8 @@ func (u *UI) Handler() http.Handler {
 		mux.Handle(r.path, h)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { u.tell(w, r, problemNotFound) })
-	return httpd.Drain(u.trace(httpd.RequestID(u.cfg.TrustedProxies)(u.identify(u.measure(u.recover(u.checkHost(u.csrf.Handler(mux))))))))
+	asked := httpd.RequestID(u.cfg.TrustedProxies)(u.identify(u.requests.Measure(u.recover(u.checkHost(u.csrf.Handler(mux))))))
+	return httpd.Drain(u.frontFirst(u.trace(asked)))
 }
 
 // methods refuses what a route does not have.

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"matriq/pkg/service"
@@ -26,6 +27,7 @@ type site struct {
 	gateways *fakeGateways
 	redis    *miniredis.Miniredis
 	log      *lockedBuffer
+	metrics  *prometheus.Registry // of the first replica
 }
 
 // newSite starts a site whose settings are altered by vars.
@@ -60,6 +62,9 @@ func (s *site) replica(tb testing.TB, vars map[string]string) http.Handler {
 	pages, err := ui.New(client, gateways, cfg, env)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if s.metrics == nil {
+		s.metrics = env.Metrics
 	}
 	return pages.Handler()
 }

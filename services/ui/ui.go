@@ -51,7 +51,7 @@ type UI struct {
 	front    front
 	gate     *admission.Gate
 	busy     map[lang]busyPage
-	measure  httpd.Middleware
+	requests *httpd.Requests
 	csrf     *http.CrossOriginProtection
 }
 
@@ -70,8 +70,8 @@ func New(client redis.UniversalClient, gateways *Gateways, cfg Config, env servi
 		cfg: cfg, log: env.Log, instance: env.Instance,
 		hosts: newHosts(cfg), traced: env.Traced(),
 		redis: client, sessions: sessions, gateways: gateways,
-		measure: httpd.Measure(env.Name, env.Metrics),
-		gate:    admission.New(admission.Options{Config: cfg.Admission, Service: env.Name, Metrics: env.Metrics}),
+		requests: httpd.NewRequests(env.Name, env.Metrics),
+		gate:     admission.New(admission.Options{Config: cfg.Admission, Service: env.Name, Metrics: env.Metrics}),
 	}
 	if u.assets, err = readAssets(); err != nil {
 		return nil, err

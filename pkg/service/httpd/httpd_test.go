@@ -111,7 +111,7 @@ func TestMeasure_CountsByRoute(t *testing.T) {
 	mux.HandleFunc("/{$}", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/static/{file}", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/", http.NotFound)
-	handler := httpd.Measure("ui", metrics)(mux)
+	handler := httpd.NewRequests("ui", metrics).Measure(mux)
 	for _, path := range []string{"/", "/static/a.css", "/static/b.css", "/made/up/by/a/stranger"} {
 		handler.ServeHTTP(httptest.NewRecorder(), request(t, path))
 	}

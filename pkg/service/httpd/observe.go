@@ -25,20 +25,42 @@ const noRoute = "none"
 // route and status, and notes its latency. The log has the route's pattern and
 // never the path's values or the query.
 func Observe(service string, metrics prometheus.Registerer, log *slog.Logger) Middleware {
-	m := newRequestMetrics(service, metrics)
-	return observing(m, func(r *http.Request, seen observation) {
+	return NewRequests(service, metrics).observing(func(r *http.Request, seen observation) {
 		seen.log(r, log)
 		nameSpan(r, seen)
 	})
 }
 
-// Measure is [Observe] without the access log.
-func Measure(service string, metrics prometheus.Registerer) Middleware {
-	return observing(newRequestMetrics(service, metrics), nameSpan)
+// Requests counts requests by method, route and status, and notes their latency.
+type Requests struct {
+	inFlight prometheus.Gauge
+	outcomes *metric.Children[outcome, outcomeMetrics]
+}
+
+// Measure counts every request that next gets: it is [Observe] without the access log.
+func (m *Requests) Measure(next http.Handler) http.Handler { return m.observing(nameSpan)(next) }
+
+// Pending is a request that is being answered.
+type Pending struct {
+	of    *Requests
+	start time.Time
+}
+
+// Begin counts a request that does not pass through [Requests.Measure]; its End follows.
+func (m *Requests) Begin() Pending {
+	m.inFlight.Inc()
+	return Pending{m, time.Now()}
+}
+
+// End tells how the request was answered, by a handler of the pattern route. The
+// method must be one of HTTP's.
+func (p Pending) End(method, route string, status int) {
+	p.of.inFlight.Dec()
+	p.of.add(outcome{method, route, status}, time.Since(p.start))
 }
 
 // observing counts each request in m and then hands it to done.
-func observing(m *requestMetrics, done func(*http.Request, observation)) Middleware {
+func (m *Requests) observing(done func(*http.Request, observation)) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
@@ -47,10 +69,10 @@ func observing(m *requestMetrics, done func(*http.Request, observation)) Middlew
 			defer func() {
 				m.inFlight.Dec()
 				seen := observation{
-					method: method(r), route: route(r), status: status(answer),
-					bytes: answer.BytesWritten(), took: time.Since(start),
+					outcome: outcome{method(r), route(r), status(answer)},
+					bytes:   answer.BytesWritten(), took: time.Since(start),
 				}
-				m.add(seen)
+				m.add(seen.outcome, seen.took)
 				done(r, seen)
 			}()
 			next.ServeHTTP(answer, r)
@@ -60,9 +82,9 @@ func observing(m *requestMetrics, done func(*http.Request, observation)) Middlew
 
 // observation is what is kept of a request.
 type observation struct {
-	method, route string
-	status, bytes int
-	took          time.Duration
+	outcome
+	bytes int
+	took  time.Duration
 }
 
 func (o observation) log(r *http.Request, log *slog.Logger) {
@@ -120,11 +142,6 @@ func status(answer middleware.WrapResponseWriter) int {
 	return http.StatusOK
 }
 
-type requestMetrics struct {
-	inFlight prometheus.Gauge
-	outcomes *metric.Children[outcome, outcomeMetrics]
-}
-
 // outcome is what requests are counted by.
 type outcome struct {
 	method, route string
@@ -136,7 +153,9 @@ type outcomeMetrics struct {
 	duration prometheus.Observer
 }
 
-func newRequestMetrics(service string, metrics prometheus.Registerer) *requestMetrics {
+// NewRequests registers the http_ metrics of a service; none are kept if metrics is
+// nil.
+func NewRequests(service string, metrics prometheus.Registerer) *Requests {
 	labels := prometheus.Labels{"service": service}
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "matriq_http_requests_total", ConstLabels: labels,
@@ -154,7 +173,7 @@ func newRequestMetrics(service string, metrics prometheus.Registerer) *requestMe
 	if metrics != nil {
 		metrics.MustRegister(requests, duration, inFlight)
 	}
-	return &requestMetrics{inFlight: inFlight, outcomes: metric.NewChildren(func(o outcome) outcomeMetrics {
+	return &Requests{inFlight: inFlight, outcomes: metric.NewChildren(func(o outcome) outcomeMetrics {
 		return outcomeMetrics{
 			requests: requests.WithLabelValues(o.method, o.route, strconv.Itoa(o.status)),
 			duration: duration.WithLabelValues(o.method, o.route),
@@ -162,8 +181,8 @@ func newRequestMetrics(service string, metrics prometheus.Registerer) *requestMe
 	})}
 }
 
-func (m *requestMetrics) add(o observation) {
-	of := m.outcomes.Of(outcome{o.method, o.route, o.status})
+func (m *Requests) add(o outcome, took time.Duration) {
+	of := m.outcomes.Of(o)
 	of.requests.Inc()
-	of.duration.Observe(o.took.Seconds())
+	of.duration.Observe(took.Seconds())
 }

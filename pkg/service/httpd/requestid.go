@@ -22,17 +22,21 @@ func RequestID(trusted clientip.Trusted) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			meta := rpc.MetaFrom(r.Context())
-			meta.RequestID = requestID(r, trusted)
+			meta.RequestID = RequestIDOf(r, trusted)
 			if ip := trusted.Of(r); ip.IsValid() {
 				meta.ClientIP = ip.String()
 			}
-			w.Header().Set(HeaderRequestID, meta.RequestID)
+			SetRequestID(w, meta.RequestID)
 			next.ServeHTTP(w, r.WithContext(rpc.WithMeta(r.Context(), meta)))
 		})
 	}
 }
 
-func requestID(r *http.Request, trusted clientip.Trusted) string {
+// SetRequestID puts a request's ID into its answer.
+func SetRequestID(w http.ResponseWriter, id string) { w.Header()[HeaderRequestID] = []string{id} }
+
+// RequestIDOf is the ID that r has by the rule of [RequestID], or a new one.
+func RequestIDOf(r *http.Request, trusted clientip.Trusted) string {
 	id := r.Header.Get(HeaderRequestID)
 	if id != "" && wellFormedID.MatchString(id) && trusted.Contains(clientip.Peer(r)) {
 		return id
