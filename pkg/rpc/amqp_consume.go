@@ -19,8 +19,9 @@ type amqpConsumer struct {
 	prefetch int
 	ackDelay time.Duration
 	fn       func(*delivery)
-	slots    chan struct{} // one for each unsettled delivery of any epoch
-	stopping chan struct{} // closed by stop
+	slots    chan struct{}    // one for each unsettled delivery of any epoch
+	idle     chan *settlement // to goroutines that wait for the next one
+	stopping chan struct{}    // closed by stop
 
 	mu      sync.Mutex
 	stopped bool
@@ -30,7 +31,7 @@ type amqpConsumer struct {
 func (t *amqpTransport) consume(queue string, prefetch int, ackDelay time.Duration, fn func(*delivery)) (func(context.Context) error, error) {
 	c := &amqpConsumer{
 		t: t, queue: queue, prefetch: prefetch, ackDelay: ackDelay, fn: fn,
-		slots: make(chan struct{}, prefetch), stopping: make(chan struct{}),
+		slots: make(chan struct{}, prefetch), stopping: make(chan struct{}), idle: make(chan *settlement),
 	}
 	t.mu.Lock()
 	t.consumers = append(t.consumers, c)
@@ -213,5 +214,25 @@ func (c *amqpConsumer) hand(ep *amqpEpoch, acks *amqpAcks, d *amqp.Delivery) {
 			return
 		}
 	}
-	go c.fn(&s.delivery)
+	select {
+	case c.idle <- s:
+	default:
+		go c.handle(s)
+	}
+}
+
+// handle handles s, and then what comes while it waits, as long as its consumer and its
+// epoch last: a goroutine for each delivery would grow its stack anew, copying it three
+// times on the way to a database.
+func (c *amqpConsumer) handle(s *settlement) {
+	for {
+		c.fn(&s.delivery)
+		select {
+		case s = <-c.idle:
+		case <-c.stopping:
+			return
+		case <-s.ep.done:
+			return
+		}
+	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // pace is how often records are written, if there are any: nobody waits for them.
-const pace = 20 * time.Millisecond
+const pace = 100 * time.Millisecond
 
 // record is an enrolment on its way into the database, and what came of it.
 type record struct {

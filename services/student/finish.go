@@ -15,7 +15,7 @@ import (
 
 // finishPace is how often what is finished is written, if anything is: a
 // registration ends in three such notes, and nobody waits for them.
-const finishPace = 50 * time.Millisecond
+const finishPace = 100 * time.Millisecond
 
 // Finish implements [Store].
 func (s *SQLStore) Finish(ctx context.Context, done ...Finished) error {

@@ -16,7 +16,7 @@ import (
 
 // registerPace is how often registrations are written, if there are any: who comes
 // in a rush waits so much longer at the most, and shares a commit.
-const registerPace = 10 * time.Millisecond
+const registerPace = 20 * time.Millisecond
 
 // registering is a registration on its way into the database, and what came of it.
 type registering struct {
