@@ -66,9 +66,13 @@ func AdminHandler(metrics prometheus.Gatherer, checks ...Check) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
-	mux.Handle("GET /startupz", newStartup(checks))
+	started := newStartup(checks)
+	mux.Handle("GET /startupz", started)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		report := ask(r.Context(), checks)
+		if report.Ready {
+			started.pass()
+		}
 		writeJSON(w, report.status(), report)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))

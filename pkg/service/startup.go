@@ -2,6 +2,8 @@ package service
 
 import (
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 )
@@ -13,10 +15,30 @@ import (
 type startup struct {
 	checks []Check
 	passed atomic.Bool
+	tidy   func()
 }
 
 func newStartup(checks []Check) *startup {
-	return &startup{checks: slices.DeleteFunc(slices.Clone(checks), func(c Check) bool { return c.Foreign })}
+	return &startup{
+		checks: slices.DeleteFunc(slices.Clone(checks), func(c Check) bool { return c.Foreign }),
+		tidy:   collect,
+	}
+}
+
+// pass notes that the program has started, and collects what starting left. With the
+// GOGC of the stack a heap grows to five times what lived when it was last collected: a
+// student took 66 MiB until the first time and 36 from then on.
+func (s *startup) pass() {
+	if s.passed.CompareAndSwap(false, true) {
+		go s.tidy() // who asks does not wait for it
+	}
+}
+
+// collect gives back all that nobody uses. What lies in a [sync.Pool], such as the 8 MiB
+// with which migrations are read, is still there after the first collection.
+func collect() {
+	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 // ServeHTTP implements [http.Handler].
@@ -27,7 +49,7 @@ func (s *startup) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			writeJSON(w, report.status(), report)
 			return
 		}
-		s.passed.Store(true)
+		s.pass()
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"status": "started"})
 }
