@@ -50,8 +50,9 @@ func rates(target float64) []measure.Target {
 	}
 }
 
-// journeyLength is longer than that of other rows: a journey is many operations.
-const journeyLength = 3
+// journeyLength is longer than that of other rows: a journey is many operations, and
+// who is asked to come later does so after two seconds or more.
+const journeyLength = 6
 
 // costs are the targets of what a journey uses, in µs, as it is and for this machine.
 func costs(target float64) []measure.Target {
