@@ -15,7 +15,7 @@ var staticFiles embed.FS
 type assets map[string]asset
 
 // asset is one file, under the name of this version and under that of another.
-type asset struct{ blob, stale blob }
+type asset struct{ current, stale blob }
 
 func readAssets() (assets, error) {
 	kinds := map[string]string{
@@ -41,7 +41,7 @@ func readAssets() (assets, error) {
 // url is where name is found: /static/app.HASH.css for app.css.
 func (a assets) url(name string) string {
 	ext := path.Ext(name)
-	return pathStatic + strings.TrimSuffix(name, ext) + "." + a[name].blob.hash() + ext
+	return pathStatic + strings.TrimSuffix(name, ext) + "." + a[name].current.hash() + ext
 }
 
 func (b blob) hash() string { return strings.Trim(b.plain.etag, `"`) }
@@ -64,8 +64,8 @@ func (u *UI) serveStatic(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok || !versioned:
 		u.tell(w, r, problemNotFound)
-	case version == a.blob.hash():
-		a.blob.serve(w, r)
+	case version == a.current.hash():
+		a.current.serve(w, r)
 	default:
 		a.stale.serve(w, r)
 	}

@@ -50,8 +50,8 @@ func (u *UI) frontLife() string {
 }
 
 // frontFirst serves the first page ahead of what only other pages need: it is what
-// most requests are for when a registration opens, it cannot fail, and nothing that it
-// does asks whose request it is. What is said of it outside, in headers and in metrics,
+// most requests are for when a registration opens, it cannot fail or panic, and nothing
+// that it does needs a session or the client's address. What is said of it outside, in headers and in metrics,
 // is what all requests get.
 func (u *UI) frontFirst(next http.Handler) http.Handler {
 	if u.traced {

@@ -7,7 +7,8 @@ import (
 )
 
 // header is fields that never change. It is read faster than a map, and the values
-// are shared by all answers: who adds to them must copy, as [http.Header.Add] does.
+// are shared by all answers. They have no room for more, so that [http.Header.Add]
+// makes a copy.
 type header []field
 
 type field struct {

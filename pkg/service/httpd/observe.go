@@ -46,14 +46,15 @@ type Pending struct {
 	start time.Time
 }
 
-// Begin counts a request that does not pass through [Requests.Measure]; its End follows.
+// Begin counts a request that does not pass through [Requests.Measure]. Its End must
+// follow, whatever happens.
 func (m *Requests) Begin() Pending {
 	m.inFlight.Inc()
 	return Pending{m, time.Now()}
 }
 
 // End tells how the request was answered, by a handler of the pattern route. The
-// method must be one of HTTP's.
+// method must be one that the handler knows: a label is not for what strangers make up.
 func (p Pending) End(method, route string, status int) {
 	p.of.inFlight.Dec()
 	p.of.add(outcome{method, route, status}, time.Since(p.start))
