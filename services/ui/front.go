@@ -51,8 +51,8 @@ func (u *UI) frontLife() string {
 
 // frontFirst serves the first page ahead of what only other pages need: it is what
 // most requests are for when a registration opens, it cannot fail or panic, and nothing
-// that it does needs a session or the client's address. What is said of it outside, in headers and in metrics,
-// is what all requests get.
+// that it does needs a session or the client's address. What is said of it outside, in
+// headers and in metrics, is what all requests get.
 func (u *UI) frontFirst(next http.Handler) http.Handler {
 	if u.traced {
 		return next // a span says more than a metric: it gets all of it
