@@ -397,45 +397,49 @@ func TestNamekoWorkerDispatches(t *testing.T) {
 	}
 }
 
-// Instances in Go and in Python share one service's queue.
+// Instances in Go and in Python share one service's queue: a caller of Nameko's is
+// answered by both. A caller of ours is answered by Nameko's while nobody else is
+// there, and by ours alone soon after.
 func TestBothServeOneService(t *testing.T) {
 	t.Parallel()
 	url := testenv.AMQP(t)
-	type mineArgs struct {
-		Text string `json:"text"`
+	type by struct {
+		By string `json:"by"` // empty: Nameko's
 	}
-	mine := rpc.NewMethod[mineArgs, map[string]any]("shared.echo", timeout)
-	python(t, "worker", url, "shared")
-	served := make(chan struct{}, 1000)
-	goConn := dial(t, url, "shared")
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- goConn.Serve(ctx, mine.Handle(func(context.Context, mineArgs) (map[string]any, error) {
-			served <- struct{}{}
-			return map[string]any{"by": "go"}, nil
-		}))
-	}()
+	echo := rpc.NewMethod[sayArgs, by]("shared.echo", timeout)
 	caller := dial(t, url, "caller")
 	until(t, "connected", func() bool { return caller.Ready() == nil })
-	byGo, byPython := 0, 0
-	until(t, "both have answered", func() bool {
-		got, err := mine.Call(t.Context(), caller, mineArgs{"x"})
-		switch {
-		case err != nil:
+	ours := func() string {
+		t.Helper()
+		got, err := echo.Call(t.Context(), caller, sayArgs{Text: "x"})
+		if err != nil {
 			t.Fatal(err)
-		case got["by"] == "go":
-			byGo++
-		default:
-			byPython++
 		}
-		return byGo > 0 && byPython > 0
+		return got.By
+	}
+	client := python(t, "client", url)
+	theirs := func() string {
+		t.Helper()
+		got := client.call("shared.echo", "x")
+		var result by
+		if err := json.Unmarshal(got.Result, &result); err != nil {
+			t.Fatalf("%+v: %v", got, err)
+		}
+		return result.By
+	}
+
+	python(t, "worker", url, "shared")
+	if got := ours(); got != "" {
+		t.Fatalf("our call is answered by %q before ours serve", got)
+	}
+	serve(t, url, "shared", echo.Handle(func(context.Context, sayArgs) (by, error) { return by{"go"}, nil }))
+	until(t, "our call is answered by ours", func() bool { return ours() == "go" })
+	answers := map[string]int{}
+	until(t, "both have answered Nameko's caller", func() bool {
+		answers[theirs()]++
+		if got := ours(); got != "go" {
+			t.Fatalf("our call is answered by %q once ours serve", got)
+		}
+		return answers["go"] > 0 && answers[""] > 0
 	})
-	if len(served) != byGo {
-		t.Errorf("Go served %d, answered %d", len(served), byGo)
-	}
-	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 }
