@@ -85,6 +85,7 @@ func (p Program) run(ctx context.Context, vars map[string]string, stderr io.Writ
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newBuildInfo(env.Version),
 	)
+	env.schedule(ctx)
 	err := p.traced(ctx, env)
 	if faults, ok := errors.AsType[Faults](err); ok {
 		faults.log(ctx, env.Log)

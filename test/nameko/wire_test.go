@@ -96,7 +96,7 @@ func dial(t *testing.T, url, service string) *rpc.Conn {
 }
 
 // serve serves routes until the test ends, and returns when service answers.
-func serve(t *testing.T, url, service string, routes ...rpc.Route) *rpc.Conn { //nolint:unparam // a name says more than "demo" everywhere
+func serve(t *testing.T, url, service string, routes ...rpc.Route) *rpc.Conn {
 	t.Helper()
 	conn := dial(t, url, service)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
