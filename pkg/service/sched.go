@@ -11,13 +11,12 @@ const (
 	schedOther = "other"
 )
 
-// schedule puts SCHED_POLICY in force. A program by another policy is slower and as
-// right, so a failure does not keep it from its work.
+// schedule puts SCHED_POLICY in force. A program by another policy is as right, so a failure does not keep it from its work.
 func (e Env) schedule(ctx context.Context) {
 	if len(e.faults) > 0 {
 		return // they are told of, and end the program
 	}
 	if err := setSchedPolicy(e.common.Sched); err != nil {
-		e.Log.WarnContext(ctx, "SCHED_POLICY is not in force: what runs this program does not allow it; SCHED_POLICY=other does not ask for it", slog.Any("error", err))
+		e.Log.WarnContext(ctx, "SCHED_POLICY is not in force: what runs this program does not allow it", slog.Any("error", err))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -432,14 +433,22 @@ func TestBothServeOneService(t *testing.T) {
 	if got := ours(); got != "" {
 		t.Fatalf("our call is answered by %q before ours serve", got)
 	}
-	serve(t, url, "shared", echo.Handle(func(context.Context, sayArgs) (by, error) { return by{"go"}, nil }))
+	var served atomic.Int64
+	serve(t, url, "shared", echo.Handle(func(context.Context, sayArgs) (by, error) {
+		served.Add(1)
+		return by{"go"}, nil
+	}))
 	until(t, "our call is answered by ours", func() bool { return ours() == "go" })
-	answers := map[string]int{}
+	answers, byGo := map[string]int{}, int64(1)
 	until(t, "both have answered Nameko's caller", func() bool {
 		answers[theirs()]++
+		byGo++ // the call of ours below
 		if got := ours(); got != "go" {
 			t.Fatalf("our call is answered by %q once ours serve", got)
 		}
 		return answers["go"] > 0 && answers[""] > 0
 	})
+	if byGo += int64(answers["go"]); served.Load() != byGo {
+		t.Errorf("Go served %d calls and answered %d", served.Load(), byGo)
+	}
 }
