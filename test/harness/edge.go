@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"matriq/pkg/service/httpd"
 )
 
 // Edge spreads requests over the replicas of one service in turn. A replica
@@ -18,7 +20,8 @@ import (
 // does; a connection that breaks after that is the client's to see.
 //
 // It appends whom it heard from to X-Forwarded-For and leaves what was there, as
-// many proxies do: whoever believes the left end believes anybody.
+// many proxies do: whoever believes the left end believes anybody. A client that is
+// refused while it still writes reads why, as behind the stack's edge.
 type Edge struct {
 	URL string
 
@@ -33,7 +36,7 @@ func NewEdge(t *testing.T, replicas ...string) *Edge {
 	t.Helper()
 	e := &Edge{replicas: replicas}
 	transport := &http.Transport{DialContext: e.dial, DisableKeepAlives: true}
-	server := httptest.NewServer(&httputil.ReverseProxy{
+	server := httptest.NewServer(httpd.Drain(&httputil.ReverseProxy{
 		Transport: tapped{transport, e},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "replica"
@@ -41,7 +44,7 @@ func NewEdge(t *testing.T, replicas ...string) *Edge {
 			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 			r.SetXForwarded()
 		},
-	})
+	}))
 	t.Cleanup(server.Close)
 	e.URL = server.URL
 	return e
