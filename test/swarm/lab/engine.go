@@ -48,6 +48,9 @@ func openEngine(ctx context.Context) (*engine, error) {
 	return own, step("no Docker engine answers: starting one", func() error { return own.start(ctx) })
 }
 
+// execRoot is where the lab's own engine keeps what does not outlive the machine.
+const execRoot = "/run/matriq-lab"
+
 // ownFile is a file of the lab's own engine.
 func ownFile(name string) string { return filepath.Join(home, "engine", name) }
 
@@ -79,6 +82,9 @@ func (e *engine) start(ctx context.Context) error {
 	if err := e.awaitEnd(ctx); err != nil { // it ends a while after the test program that was killed
 		return err
 	}
+	if err := forget(ctx); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(ownFile("data"), 0o700); err != nil {
 		return err
 	}
@@ -92,14 +98,17 @@ func (e *engine) start(ctx context.Context) error {
 	defer log.Close()           // the child has its own descriptor
 	cmd := exec.Command(binary, //nolint:gosec,noctx // G204: it outlives ctx, and ends by stop
 		"--host", e.docker.host, "--config-file", ownFile("daemon.json"), "--pidfile", ownFile("pid"),
-		"--data-root", ownFile("data"), "--exec-root", "/run/matriq-lab")
+		"--data-root", ownFile("data"), "--exec-root", execRoot)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	go func() { _ = cmd.Wait() }() // stop and the log tell how it ended
-	return e.await(ctx)
+	if err := e.await(ctx); err != nil {
+		return err
+	}
+	return removeTasks(ctx, e.docker)
 }
 
 // lookSystem finds a program that may be in a folder that only root has on PATH.

@@ -2,8 +2,13 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 )
 
 // threeLabel is the label of all that three nodes are made of: containers, their
@@ -22,6 +27,16 @@ func sweep(ctx context.Context, d docker) error {
 		return err
 	}
 	return removeThree(ctx, d)
+}
+
+// removeTasks removes the containers of a swarm that is no more, see [forget].
+func removeTasks(ctx context.Context, d docker) error {
+	ids, err := d.fields(ctx, "ps", "--all", "--quiet", "--filter", "label=com.docker.swarm.task")
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	_, err = d.run(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...)
+	return err
 }
 
 func removeFiles(pattern string) error {
@@ -51,6 +66,63 @@ func removeThree(ctx context.Context, d docker) error {
 			continue
 		}
 		if _, err := d.run(ctx, append(kind.remove, ids...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget has the own engine begin without the swarm and the networks of one that was
+// killed. It would start the tasks of that swarm while it is told to leave it, and knows
+// no more whose the networks are: the next stack would be given their VXLANs, and none of
+// its containers could start.
+func forget(ctx context.Context) error {
+	if err := unmountAll(filepath.Join(execRoot, "netns")); err != nil {
+		return fmt.Errorf("remove the namespaces of an earlier run: %w", err)
+	}
+	if err := removeVXLANs(ctx); err != nil {
+		return fmt.Errorf("remove the VXLANs of an earlier run: %w", err)
+	}
+	for _, state := range []string{"data/swarm", "data/network"} {
+		if err := os.RemoveAll(ownFile(state)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeVXLANs removes those that never came into the namespace they were made for.
+func removeVXLANs(ctx context.Context) error {
+	left, err := filepath.Glob("/sys/class/net/vx-*")
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	ip, err := lookSystem("ip")
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		out, err := exec.CommandContext(ctx, ip, "link", "delete", filepath.Base(path)).CombinedOutput() //nolint:gosec // the system's
+		if err != nil {
+			return fmt.Errorf("%s: %w: %s", path, err, out)
+		}
+	}
+	return nil
+}
+
+// unmountAll removes the files of dir, on which namespaces may be mounted. A namespace
+// ends with the last process in it.
+func unmountAll(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, file := range files {
+		path := filepath.Join(dir, file.Name())
+		if err := syscall.Unmount(path, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
+			return fmt.Errorf("unmount %s: %w", path, err) // EINVAL: none is mounted there
+		}
+		if err := os.Remove(path); err != nil {
 			return err
 		}
 	}
