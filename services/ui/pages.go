@@ -75,6 +75,20 @@ type progress struct {
 // Complete is true when there is nothing more to wait for.
 func (p progress) Complete() bool { return p.Registered && p.Enrolled && p.Emailed }
 
+// journeyPage is the page of a step that is shown under one path alone, by the name of
+// its template; others have no title.
+func journeyPage(name string) page {
+	switch name {
+	case "code":
+		return page{Title: "code.title", Path: pathCode, Step: stepCode}
+	case "names":
+		return page{Title: "names.title", Path: pathNames, Step: stepNames}
+	case "done":
+		return page{Title: "done.title", Path: pathDone, Step: stepDone}
+	}
+	return page{}
+}
+
 // showStart serves GET /start: the first page with what the session remembers.
 // Whoever is further may come back to it, to use another address.
 func (u *UI) showStart(v *visit) error {
@@ -87,19 +101,19 @@ func (u *UI) showStart(v *visit) error {
 
 // showCode serves GET /authen.
 func (u *UI) showCode(v *visit) error {
-	return u.at(v, "code", page{Title: "code.title", Path: pathCode, Step: stepCode})
+	return u.at(v, "code", journeyPage("code"))
 }
 
 // showNames serves GET /reg.
 func (u *UI) showNames(v *visit) error {
-	return u.at(v, "names", page{Title: "names.title", Path: pathNames, Step: stepNames})
+	return u.at(v, "names", journeyPage("names"))
 }
 
 // showDone serves GET /done. The page to which the answer of the names leads asks
 // nobody, as the progress can be known without; a link, the script, a page that
 // loads itself again and whoever reloads it later ask.
 func (u *UI) showDone(v *visit) error {
-	p := page{Title: "done.title", Path: pathDone, Step: stepDone}
+	p := journeyPage("done")
 	switch {
 	case v.journey.step() != stepDone: // led away
 	case v.r.URL.Query().Has(noticeRegistered) && v.journey.justRegistered(time.Now()):

@@ -52,32 +52,27 @@ func (u *UI) newVoices() (map[lang]*voice, error) {
 }
 
 func (u *UI) parse(v *voice) error {
-	layout := template.New("layout").Funcs(u.funcs(v))
-	for _, name := range []string{"layout", "parts"} {
-		if err := u.parseFile(layout, v, name); err != nil {
-			return err
-		}
+	parts, err := u.parseFiles(v, page{}, "parts")
+	if err != nil {
+		return err
+	}
+	v.templates["progress"] = parts.Lookup("progress")
+	if err := v.renderSteps(parts); err != nil {
+		return err
 	}
 	for _, name := range templateNames() {
-		t, err := layout.Clone()
-		if err != nil {
+		if v.templates[name], err = u.parseFiles(v, journeyPage(name), "layout", "parts", name); err != nil {
 			return err
 		}
-		if err := u.parseFile(t, v, name); err != nil {
-			return err
-		}
-		v.templates[name] = t
 	}
-	v.templates["progress"] = layout.Lookup("progress")
-	return v.renderSteps(layout)
+	return nil
 }
 
-// renderSteps makes the list above the pages, which says the same for all people. A
-// template that was executed cannot be cloned any more.
-func (v *voice) renderSteps(layout *template.Template) error {
+// renderSteps makes the list above the pages, which says the same for all people.
+func (v *voice) renderSteps(parts *template.Template) error {
 	for _, now := range (page{}).Steps() {
 		var b strings.Builder
-		if err := layout.ExecuteTemplate(&b, "steps", page{Step: now}); err != nil {
+		if err := parts.ExecuteTemplate(&b, "steps", page{Step: now}); err != nil {
 			return fmt.Errorf("render the list of steps: %w", err)
 		}
 		v.steps[now] = template.HTML(b.String()) //nolint:gosec // G203: html/template has made it
@@ -85,36 +80,57 @@ func (v *voice) renderSteps(layout *template.Template) error {
 	return nil
 }
 
-// parseFile adds the templates of a file to t, with what is the same on every page
-// of v written into them.
-func (u *UI) parseFile(t *template.Template, v *voice, name string) error {
-	source, err := templateFiles.ReadFile("templates/" + name + ".html")
-	if err != nil {
-		return err
+// parseFiles returns the templates of files for the page p, with what is the same
+// whenever it is shown in the language of v written into them.
+func (u *UI) parseFiles(v *voice, p page, names ...string) (*template.Template, error) {
+	t := template.New("").Funcs(u.funcs(v))
+	for _, name := range names {
+		source, err := templateFiles.ReadFile("templates/" + name + ".html")
+		if err != nil {
+			return nil, err
+		}
+		if _, err := t.Parse(u.constants(v, p, string(source))); err != nil {
+			return nil, err
+		}
 	}
-	_, err = t.Parse(u.constants(v, string(source)))
-	return err
+	return t, nil
 }
 
-// constant is an action of a template that says the same on every page in one
-// language.
-var constant = regexp.MustCompile(`\{\{(t|asset) "([^"]+)"\}\}|\{\{(lang|site)\}\}`)
+// constant is an action of a template that says the same whenever a page is shown in
+// one language: messages and assets, what there is one of, what the page of a step is
+// called, and the mark of the language it is in.
+var constant = regexp.MustCompile(`\{\{(t|asset) "([^"]+)"\}\}|\{\{(lang|site)\}\}|` +
+	`\{\{(t \.Title|\.Path|if not \.Bare\}\}\{\{steps \.Step\}\}\{\{end)\}\}|\{\{if eq lang "(th|en)"\}\}([^{]*)\{\{end\}\}`)
 
-// constants writes the text of constant actions into source, once for all pages: a
-// template calls its functions by reflection. They stand in text and in quoted
-// attributes alone, for which the text is escaped.
-func (u *UI) constants(v *voice, source string) string {
+// constants writes the text of constant actions into source, once for all times that
+// the page is shown: a template calls its functions by reflection. They stand in text
+// and in quoted attributes alone, for which the text is escaped. A page without a title
+// is called in more than one way: what it is called stays an action.
+func (u *UI) constants(v *voice, p page, source string) string {
 	return constant.ReplaceAllStringFunc(source, func(action string) string {
 		m, text := constant.FindStringSubmatch(action), ""
-		switch m[1] + m[3] {
-		case "t":
+		switch {
+		case m[1] == "t":
 			text = v.messages.text(m[2])
-		case "asset":
+		case m[1] == "asset":
 			text = u.assets.url(m[2])
-		case "lang":
+		case m[3] == "lang":
 			text = string(v.lang)
-		case "site":
+		case m[3] == "site":
 			text = v.site
+		case m[5] != "":
+			if m[5] != string(v.lang) {
+				return ""
+			}
+			return m[6]
+		case p.Title == "":
+			return action
+		case m[4] == "t .Title":
+			text = v.messages.text(p.Title)
+		case m[4] == ".Path":
+			text = p.Path
+		default:
+			return string(v.steps[p.Step])
 		}
 		return strings.ReplaceAll(template.HTMLEscapeString(text), "{", "&#123;")
 	})
