@@ -33,7 +33,7 @@ build: ## build every program into bin/
 
 test: ## run the tests with the race detector, against real servers (installs them on Debian, as root)
 	tools/install
-	CGO_ENABLED=1 TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -race -timeout 25m $(quick)
+	CGO_ENABLED=1 TESTENV=required go run matriq/pkg/testenv/cmd/servers -- go test -race -count=1 -timeout 25m $(quick)
 
 test-unit: ## run the tests that need no server
 	TESTENV=off go test $(quick)
