@@ -11,7 +11,8 @@ const (
 	schedOther = "other"
 )
 
-// schedule puts SCHED_POLICY in force. A program by another policy is as right, so a failure does not keep it from its work.
+// schedule puts SCHED_POLICY in force. A program by another policy is as right, so a
+// failure does not keep it from its work.
 func (e Env) schedule(ctx context.Context) {
 	if len(e.faults) > 0 {
 		return // they are told of, and end the program

@@ -31,11 +31,17 @@ func sweep(ctx context.Context, d docker) error {
 
 // removeTasks removes the containers of a swarm that is no more, see [forget].
 func removeTasks(ctx context.Context, d docker) error {
-	ids, err := d.fields(ctx, "ps", "--all", "--quiet", "--filter", "label=com.docker.swarm.task")
+	return removeLabelled(ctx, d, "com.docker.swarm.task",
+		[]string{"ps", "--all", "--quiet"}, []string{"rm", "--force", "--volumes"})
+}
+
+// removeLabelled removes what the command list names of what has the label.
+func removeLabelled(ctx context.Context, d docker, label string, list, remove []string) error {
+	ids, err := d.fields(ctx, append(list, "--filter", "label="+label)...)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	_, err = d.run(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...)
+	_, err = d.run(ctx, append(remove, ids...)...)
 	return err
 }
 
@@ -58,14 +64,7 @@ func removeThree(ctx context.Context, d docker) error {
 		{[]string{"volume", "ls", "--quiet"}, []string{"volume", "rm", "--force"}},
 		{[]string{"network", "ls", "--quiet"}, []string{"network", "rm"}},
 	} {
-		ids, err := d.fields(ctx, append(kind.list, "--filter", "label="+threeLabel)...)
-		if err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			continue
-		}
-		if _, err := d.run(ctx, append(kind.remove, ids...)...); err != nil {
+		if err := removeLabelled(ctx, d, threeLabel, kind.list, kind.remove); err != nil {
 			return err
 		}
 	}
