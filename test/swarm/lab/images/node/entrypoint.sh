@@ -16,4 +16,10 @@ if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
 	xargs -rn1 </sys/fs/cgroup/cgroup.procs >/sys/fs/cgroup/init/cgroup.procs || true
 	sed -e 's/ / +/g' -e 's/^/+/' /sys/fs/cgroup/cgroup.controllers >/sys/fs/cgroup/cgroup.subtree_control
 fi
-exec dockerd --host unix:///run/lab/docker.sock "$@"
+
+# The engine beside its containers, as cgroup.go says.
+root=/sys/fs/cgroup/cpu
+[ -e $root/cgroup.procs ] || root=/sys/fs/cgroup
+mkdir -p $root/matriq-lab/engine
+echo $$ >$root/matriq-lab/engine/cgroup.procs
+exec dockerd --cgroup-parent /matriq-lab --host unix:///run/lab/docker.sock "$@"
