@@ -107,7 +107,7 @@ func (u *Suite) configure(ctx context.Context, smtp string, names []string) erro
 		"OTP_PEPPER": key(), "OTP_SEAL_KEY": key(),
 		"API_CLIENTS":  Login + ":otp+register+import",
 		"SOURCE_LIMIT": "0", "TRUSTED_PROXIES": "127.0.0.0/8", "DRAIN_DELAY": "100ms",
-		"GOMEMLIMIT": "200MiB", "GOGC": "400", "PPROF": "true", "SCHED_POLICY": "batch",
+		"GOMEMLIMIT": "200MiB", "GOGC": "400", "PPROF": "true",
 	}
 	for _, name := range []string{"ui", "otp-gateway", "register-gateway"} {
 		if err := u.claim(ctx, "HTTP "+name); err != nil {

@@ -37,7 +37,7 @@ type Common struct {
 	AdminAddr  string        `env:"ADMIN_ADDR" envDefault:":9090" desc:"address of /healthz, /startupz, /readyz and /metrics; also where healthcheck asks"`
 	Pprof      bool          `env:"PPROF" envDefault:"false" desc:"serve /debug/pprof on ADMIN_ADDR"`
 	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"3s" desc:"how long HTTP is still served after SIGTERM, so that the edge learns of the stop first"`
-	Sched      string        `env:"SCHED_POLICY" envDefault:"other" desc:"how Linux schedules the program: other as any program; batch lets others finish what they are at, which serves more people where processors are short"`
+	Sched      string        `env:"SCHED_POLICY" envDefault:"batch" desc:"how Linux schedules the program: batch lets others finish what they are at, which serves more people where processors are short; other as any program"`
 	OTLP       string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" desc:"base URL of an OpenTelemetry collector (OTLP over HTTP); empty: no traces"`
 }
 

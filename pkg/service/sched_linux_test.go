@@ -64,7 +64,7 @@ func tellPolicies(context.Context, service.Env) error {
 func TestProgram_SchedPolicy(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string]string{
-		"":                   "policy 0 nice 7",
+		"":                   "policy 3 nice 7",
 		"SCHED_POLICY=batch": "policy 3 nice 7",
 		"SCHED_POLICY=other": "policy 0 nice 7",
 	} {
