@@ -168,13 +168,15 @@ func (u *Suite) start(ctx context.Context, name string) error {
 	if addr, ok := u.shared["HTTP "+name]; ok {
 		env["HTTP_ADDR"] = addr
 	}
-	if name != "ui" {
-		env["GOMAXPROCS"] = "1"
-	}
 	for setting, value := range u.shared {
 		if !strings.Contains(setting, " ") {
 			env[setting] = value
 		}
+	}
+	if name == "ui" {
+		env["GOGC"] = "1600"
+	} else {
+		env["GOMAXPROCS"] = "1"
 	}
 	p, err := u.stand.Run(ctx, name, u.stand.Binary(name), env)
 	if err != nil {
