@@ -20,7 +20,7 @@ func Purge(ctx context.Context, db *DB, find, drop string, args ...any) error {
 		if err != nil || len(keys) == 0 {
 			return err
 		}
-		if _, err := db.ExecContext(ctx, WithIDs(drop, len(keys)), keys...); err != nil {
+		if err := Exec(ctx, db, WithIDs(drop, len(keys)), keys...); err != nil {
 			return err
 		}
 		if len(keys) < purgeBatch {

@@ -356,6 +356,55 @@ func TestInTx_SurvivesACertainDeadlock(t *testing.T) {
 	})
 }
 
+// A statement that waits for what a transaction holds, and holds what that wants. The
+// transaction has changed more, so that MariaDB gives the statement up, once for each
+// time that the transaction runs.
+func TestExec_RepeatsTheVictimOfADeadlock(t *testing.T) {
+	t.Parallel()
+	db := migrated(t, testenv.MariaDB(t))
+	for n := range 100 {
+		if _, err := db.ExecContext(t.Context(), `INSERT INTO things (name, n) VALUES (?, 0)`, fmt.Sprintf("c%02d", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := deadlocks(t, db)
+	done := make(chan error, 1)
+	err := sqldb.InTx(t.Context(), db, func(tx *sqldb.Tx) error {
+		if _, err := tx.ExecContext(t.Context(), `UPDATE things SET n = n + 1 WHERE name > 'a'`); err != nil {
+			return err
+		}
+		go func() {
+			done <- sqldb.Exec(t.Context(), db, `UPDATE things SET n = n + 1 WHERE name IN ('a', 'b') ORDER BY name`)
+		}()
+		asked := time.Now() // MariaDB tells anew only when it was not asked for 100 ms
+		waitFor(t, func() bool {
+			if time.Since(asked) < 150*time.Millisecond {
+				return false
+			}
+			asked = time.Now()
+			return number(t, db, `SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%ORDER BY name'`) == 1
+		})
+		return bump(t.Context(), tx, "a")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("the statement: %v", err)
+	}
+	if got := number(t, db, `SELECT n FROM things WHERE name = 'a'`); got != 2 {
+		t.Errorf("a is %d, want 2: by each once", got)
+	}
+	if deadlocks(t, db) == before {
+		t.Error("there was no deadlock")
+	}
+}
+
+func deadlocks(t *testing.T, db *sqldb.DB) int64 {
+	t.Helper()
+	return number(t, db, `SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'INNODB_DEADLOCKS'`)
+}
+
 // On SQLite a transaction has its turn before it reads, so that what it read
 // still holds when it writes, at the first try.
 func TestInTx_SQLiteReadsInItsTurn(t *testing.T) {

@@ -20,8 +20,22 @@ const (
 // On MariaDB the isolation is READ COMMITTED: no locks on gaps, and a read sees
 // what a duplicate key has just been refused for.
 func InTx(ctx context.Context, db *DB, fn func(tx *Tx) error) error {
+	return persist(ctx, func() error { return inTx(ctx, db, fn) })
+}
+
+// Exec runs one statement by itself, and repeats it as [InTx] does a transaction. The
+// statement is in the dialect of db.
+func Exec(ctx context.Context, db *DB, statement string, args ...any) error {
+	return persist(ctx, func() error {
+		_, err := db.ExecContext(ctx, statement, args...)
+		return err
+	})
+}
+
+// persist does it again when the database has given it up for something else.
+func persist(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
-		err := inTx(ctx, db, fn)
+		err := do()
 		if err == nil || !isConflict(err) || attempt == txAttempts {
 			return err
 		}

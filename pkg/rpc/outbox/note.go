@@ -98,7 +98,7 @@ func (b *Outbox) noteKeys(ctx context.Context, query string, keys []string, wait
 		for _, key := range some {
 			args = append(args, key)
 		}
-		if _, err := b.db.ExecContext(ctx, b.db.SQL(sqldb.WithIDs(query, len(some))), args...); err != nil {
+		if err := sqldb.Exec(ctx, b.db, b.db.SQL(sqldb.WithIDs(query, len(some))), args...); err != nil {
 			return err
 		}
 	}
