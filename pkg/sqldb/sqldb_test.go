@@ -357,8 +357,7 @@ func TestInTx_SurvivesACertainDeadlock(t *testing.T) {
 }
 
 // A statement that waits for what a transaction holds, and holds what that wants. The
-// transaction has changed more, so that MariaDB gives the statement up, once for each
-// time that the transaction runs.
+// transaction has changed more, so that MariaDB gives the statement up.
 func TestExec_RepeatsTheVictimOfADeadlock(t *testing.T) {
 	t.Parallel()
 	db := migrated(t, testenv.MariaDB(t))

@@ -20,7 +20,7 @@ func (s *SQLStore) Reserve(ctx context.Context, key string, hash [32]byte) (answ
 		return 0, rpc.Errorf(rpc.InvalidArgument, "the idempotency key must have 1 to %d bytes", maxKey)
 	}
 	inFlight, life := s.keep.InFlight.Milliseconds(), s.keep.KeyLife.Milliseconds()
-	_, err = s.db.ExecContext(ctx, s.db.SQL(insertKey), key, hash[:], inFlight, life)
+	err = sqldb.Exec(ctx, s.db, s.db.SQL(insertKey), key, hash[:], inFlight, life)
 	if sqldb.IsDuplicate(err) {
 		answer, err = s.reserveAgain(ctx, key, hash, inFlight, life)
 	}
@@ -88,7 +88,7 @@ func readKey(ctx context.Context, tx *sqldb.Tx, key string) (clientKey, error) {
 
 // Settle implements [Store].
 func (s *SQLStore) Settle(ctx context.Context, key string, answer int64) error {
-	_, err := s.db.ExecContext(ctx,
+	err := sqldb.Exec(ctx, s.db,
 		`UPDATE idempotency_keys SET student_id = ?, in_flight_until = 0 WHERE client_key = ?`,
 		sql.NullInt64{Int64: answer, Valid: answer != 0}, key)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 )
@@ -15,29 +16,35 @@ import (
 // that serve stand still.
 const cgroupParent = "/matriq-lab"
 
-// cgroupRoots are where processors are shared out, by cgroups of version 1 or 2.
-func cgroupRoots() []string { return []string{"/sys/fs/cgroup/cpu", "/sys/fs/cgroup"} }
-
-// hasSystemd tells whether systemd shares the processors out here.
-func hasSystemd() bool {
-	_, err := os.Stat("/run/systemd/system")
-	return err == nil
+// startBeside starts an engine in a cgroup beside those of its containers. Systemd does
+// that by itself.
+func startBeside(cmd *exec.Cmd) error {
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		return cmd.Start()
+	}
+	cmd.Args = append(cmd.Args, "--cgroup-parent", cgroupParent)
+	own, err := engineCgroup()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	pid := []byte(strconv.Itoa(cmd.Process.Pid))
+	if err := os.WriteFile(filepath.Join(own, "cgroup.procs"), pid, 0); err != nil {
+		return errors.Join(fmt.Errorf("move the engine to %s: %w", own, err), cmd.Process.Kill())
+	}
+	return nil
 }
 
-// moveBeside gives the process of an engine a cgroup beside those of its containers.
-func moveBeside(pid int) error {
-	for _, root := range cgroupRoots() {
-		if _, err := os.Stat(filepath.Join(root, "cgroup.procs")); err != nil {
-			continue // not mounted
+// engineCgroup makes the folder of the engine's cgroup, of version 1 or 2, where
+// processors are shared out.
+func engineCgroup() (string, error) {
+	for _, root := range []string{"/sys/fs/cgroup/cpu", "/sys/fs/cgroup"} {
+		if _, err := os.Stat(filepath.Join(root, "cgroup.procs")); err == nil {
+			own := filepath.Join(root, cgroupParent, "engine")
+			return own, os.MkdirAll(own, 0o755) //nolint:gosec // as the system's
 		}
-		own := filepath.Join(root, cgroupParent, "engine")
-		if err := os.MkdirAll(own, 0o755); err != nil { //nolint:gosec // as the system's
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(own, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
-			return fmt.Errorf("move the engine to %s: %w", own, err)
-		}
-		return nil
 	}
-	return errors.New("no cgroups are mounted at /sys/fs/cgroup")
+	return "", errors.New("no cgroups are mounted at /sys/fs/cgroup")
 }

@@ -99,20 +99,12 @@ func (e *engine) start(ctx context.Context) error {
 	cmd := exec.Command(binary, //nolint:gosec,noctx // G204: it outlives ctx, and ends by stop
 		"--host", e.docker.host, "--config-file", ownFile("daemon.json"), "--pidfile", ownFile("pid"),
 		"--data-root", ownFile("data"), "--exec-root", execRoot)
-	if !hasSystemd() {
-		cmd.Args = append(cmd.Args, "--cgroup-parent", cgroupParent)
-	}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
+	if err := startBeside(cmd); err != nil {
 		return err
 	}
 	go func() { _ = cmd.Wait() }() // stop and the log tell how it ended
-	if !hasSystemd() {
-		if err := moveBeside(cmd.Process.Pid); err != nil {
-			return err
-		}
-	}
 	if err := e.await(ctx); err != nil {
 		return err
 	}
