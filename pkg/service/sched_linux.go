@@ -4,56 +4,71 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// setSchedPolicy has Linux schedule all threads of this process by policy, also those
-// that start later: a thread has the policy of the one that started it.
-func setSchedPolicy(policy string) error {
+// executedBy has the process that has executed its program once more, so that none
+// does it for ever where a policy or a slack is lost by it.
+const executedBy = "MATRIQ_EXECUTED_BY"
+
+// putInForce has Linux treat all threads of this process by policy, and wake those that
+// sleep up to slack late; 0 leaves that as it is. A thread has both from the one that
+// started it, and Go has started some before the first line of a program, of which one
+// wakes most often of all. So they are set for one thread, and that executes the program
+// once more: all of its threads come from it. Once they are in force, putInForce does
+// nothing.
+func putInForce(policy string, slack time.Duration) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	ruled, policyFailed := setPolicy(policy)
+	slacked, slackFailed := setSlack(slack)
+	failed := errors.Join(policyFailed, slackFailed)
+	if !ruled && !slacked {
+		return failed
+	}
+	process := executedBy + "=" + strconv.Itoa(os.Getpid())
+	if process == executedBy+"="+os.Getenv(executedBy) {
+		return errors.Join(failed, errors.New("what was set for the program is lost when it is executed"))
+	}
+	const program = "/proc/self/exe"
+	err := unix.Exec(program, os.Args, append(os.Environ(), process))
+	return errors.Join(failed, fmt.Errorf("execute %s once more: %w", program, err))
+}
+
+// setPolicy tells whether the calling thread had another policy. Its niceness stays as
+// it is.
+func setPolicy(policy string) (changed bool, err error) {
 	want := uint32(unix.SCHED_NORMAL)
 	if policy == schedBatch {
 		want = unix.SCHED_BATCH
 	}
-	for {
-		set, err := setSchedPolicies(want)
-		if set == 0 || err != nil { // no thread had another, so none starts with another
-			return err
-		}
-	}
-}
-
-// setSchedPolicies returns how many threads had another policy than want.
-func setSchedPolicies(want uint32) (set int, err error) {
-	const threads = "/proc/self/task"
-	entries, err := os.ReadDir(threads)
-	if err != nil {
-		return 0, err
-	}
-	for _, e := range entries {
-		id, err := strconv.Atoi(e.Name())
-		if err != nil {
-			return set, fmt.Errorf("read %s: %w", threads, err)
-		}
-		switch changed, err := setThread(id, want); {
-		case errors.Is(err, unix.ESRCH): // it has ended
-		case err != nil:
-			return set, fmt.Errorf("thread %d: %w", id, err)
-		case changed:
-			set++
-		}
-	}
-	return set, nil
-}
-
-// setThread leaves the niceness of the thread as it is.
-func setThread(id int, want uint32) (changed bool, err error) {
-	attr, err := unix.SchedGetAttr(id, 0)
+	attr, err := unix.SchedGetAttr(0, 0)
 	if err != nil || attr.Policy == want {
 		return false, err
 	}
 	attr.Policy, attr.Priority = want, 0
 	attr.Runtime = 0 // the slice that the kernel chooses
-	return true, unix.SchedSetAttr(id, attr, 0)
+	if err := unix.SchedSetAttr(0, attr, 0); err != nil {
+		return false, fmt.Errorf("set the policy: %w", err)
+	}
+	return true, nil
+}
+
+// setSlack tells whether the calling thread had another slack.
+func setSlack(slack time.Duration) (changed bool, err error) {
+	if slack == 0 {
+		return false, nil
+	}
+	has, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+	if err != nil || has == int(slack) {
+		return false, err
+	}
+	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0); err != nil { //nolint:gosec // G115: it is not negative
+		return false, fmt.Errorf("set the timer slack: %w", err)
+	}
+	return true, nil
 }

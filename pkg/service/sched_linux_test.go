@@ -1,33 +1,34 @@
 package service_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"matriq/pkg/service"
 )
 
-// asProgram has the test binary be a program that tells the policies of its threads.
-const asProgram = "MATRIQ_TEST_TELLS_POLICIES"
+// asProgram has the test binary be a program that tells how its threads are scheduled.
+const asProgram = "MATRIQ_TEST_TELLS_THREADS"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		service.Main(service.Program{Name: "otp", Run: tellPolicies})
+		service.Main(service.Program{Name: "otp", Run: tellThreads})
 	}
 	os.Exit(m.Run())
 }
 
-// tellPolicies writes the policy of each thread, of those as well that start now.
-func tellPolicies(context.Context, service.Env) error {
+// tellThreads writes how each thread is scheduled, of those as well that start now.
+func tellThreads(context.Context, service.Env) error {
 	begun, end := make(chan struct{}), make(chan struct{})
 	for range 4 {
 		go func() {
@@ -54,44 +55,82 @@ func tellPolicies(context.Context, service.Env) error {
 		if err != nil {
 			return err
 		}
-		if _, err := os.Stdout.WriteString("policy " + strconv.Itoa(int(attr.Policy)) + " nice " + strconv.Itoa(int(attr.Nice)) + "\n"); err != nil {
+		slack, err := slackOf(id)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(os.Stdout, "policy %d nice %d slack %v\n", attr.Policy, attr.Nice, slack); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func TestProgram_SchedPolicy(t *testing.T) {
+// slackOf needs CAP_SYS_NICE for a thread that is not the caller.
+func slackOf(thread int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/timerslack_ns", thread))
+	if err != nil {
+		return 0, err
+	}
+	ns, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	return time.Duration(ns), err
+}
+
+// Go's own threads are among them, which start before the program's first line.
+func TestProgram_Scheduling(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string]string{
-		"":                   "policy 3 nice 7",
-		"SCHED_POLICY=batch": "policy 3 nice 7",
-		"SCHED_POLICY=other": "policy 0 nice 7",
+		"":                   "policy 3 nice 7 slack 5ms",
+		"SCHED_POLICY=batch": "policy 3 nice 7 slack 5ms",
+		"SCHED_POLICY=other": "policy 0 nice 7 slack 5ms",
+		"TIMER_SLACK=1ms":    "policy 3 nice 7 slack 1ms",
+		"TIMER_SLACK=0":      "policy 3 nice 7 slack 50µs",
 	} {
 		cmd := exec.CommandContext(t.Context(), "nice", "-n", "7", os.Args[0]) //nolint:gosec // this test
 		cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), setting}
-		out, err := cmd.Output()
+		out, err := cmd.CombinedOutput()
 		if err != nil {
-			t.Fatalf("%q: %v", setting, err)
+			t.Fatalf("%q: %v\n%s", setting, err, out)
 		}
 		threads := 0
-		for lines := bufio.NewScanner(strings.NewReader(string(out))); lines.Scan(); threads++ {
-			if got := lines.Text(); got != want {
-				t.Errorf("%q: a thread has %s, want %s", setting, got, want)
+		for line := range strings.Lines(string(out)) {
+			switch {
+			case !strings.HasPrefix(line, "policy "):
+				if strings.Contains(line, "not in force") {
+					t.Errorf("%q: %s", setting, line)
+				}
+			case strings.TrimSpace(line) != want:
+				t.Errorf("%q: a thread has %s, want %s", setting, line, want)
+			default:
+				threads++
 			}
 		}
 		if threads < 5 {
-			t.Errorf("%q: %d threads told of themselves; want the four that start in the program, and its first", setting, threads)
+			t.Errorf("%q: %d threads are scheduled so; want the four that start in the program, and its first", setting, threads)
 		}
 	}
 }
 
-func TestProgram_BadSchedPolicy(t *testing.T) {
+// Where an execution loses what was set for it there is no second one.
+func TestProgram_ExecutedOnce(t *testing.T) {
 	t.Parallel()
-	got := execute(t, program(func(ctx context.Context, env service.Env) error {
-		return env.Serve(ctx)
-	}), []string{"SCHED_POLICY=fifo"})
-	if got.code != 2 || !strings.Contains(got.stderr, `"setting":"SCHED_POLICY"`) {
-		t.Errorf("%+v, want code 2 and the setting", got)
+	// The shell stands for the program's first execution: it has the same process.
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `MATRIQ_EXECUTED_BY=$$ exec "$0"`, os.Args[0]) //nolint:gosec // this test
+	cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH")}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "is lost when it is executed") {
+		t.Errorf("%v, want a run that warns:\n%s", err, out)
+	}
+}
+
+func TestProgram_BadScheduling(t *testing.T) {
+	t.Parallel()
+	for setting, value := range map[string]string{"SCHED_POLICY": "fifo", "TIMER_SLACK": "1s"} {
+		got := execute(t, program(func(ctx context.Context, env service.Env) error {
+			return env.Serve(ctx)
+		}), []string{setting + "=" + value})
+		if got.code != 2 || !strings.Contains(got.stderr, `"setting":"`+setting+`"`) {
+			t.Errorf("%+v, want code 2 and the setting", got)
+		}
 	}
 }

@@ -35,6 +35,8 @@ type Program struct {
 	Config any
 	// Run runs the program until ctx ends.
 	Run func(ctx context.Context, env Env) error
+
+	unscheduled error // why SCHED_POLICY or TIMER_SLACK is not in force
 }
 
 // Exit codes of a program.
@@ -48,6 +50,7 @@ const (
 //
 // The first SIGTERM or SIGINT asks for an orderly stop, the second one kills.
 func Main(p Program) {
+	p.schedule(os.Args[1:], os.Environ())
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, stop)
 	os.Exit(p.Execute(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
@@ -56,15 +59,11 @@ func Main(p Program) {
 // Execute runs the command that args name until ctx ends and returns the exit
 // code. environ has the form of [os.Environ].
 func (p Program) Execute(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	command := "run"
-	if len(args) > 0 {
-		command = args[0]
-	}
 	vars := environment(environ)
-	switch {
+	switch command := commandOf(args); {
 	case len(args) > 1:
 		return p.misused(stderr, "one command at most, and no arguments")
-	case command == "run":
+	case command == commandRun:
 		return p.run(ctx, vars, stderr)
 	case command == "healthcheck":
 		return p.healthcheck(ctx, vars, stdout, stderr)
@@ -77,6 +76,16 @@ func (p Program) Execute(ctx context.Context, args, environ []string, stdout, st
 	}
 }
 
+const commandRun = "run"
+
+// commandOf is the first of args, or to run.
+func commandOf(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return commandRun
+}
+
 // run is the only place where a failure of the program is logged.
 func (p Program) run(ctx context.Context, vars map[string]string, stderr io.Writer) int {
 	env := NewEnv(p.Name, vars, newLogger(stderr, vars))
@@ -85,7 +94,7 @@ func (p Program) run(ctx context.Context, vars map[string]string, stderr io.Writ
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newBuildInfo(env.Version),
 	)
-	env.schedule(ctx)
+	p.tellUnscheduled(ctx, env)
 	err := p.traced(ctx, env)
 	if faults, ok := errors.AsType[Faults](err); ok {
 		faults.log(ctx, env.Log)
