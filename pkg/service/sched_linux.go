@@ -34,9 +34,11 @@ func putInForce(policy string, slack time.Duration) error {
 	if process == executedBy+"="+os.Getenv(executedBy) {
 		return errors.Join(failed, errors.New("what was set for the program is lost when it is executed"))
 	}
-	const program = "/proc/self/exe"
-	err := unix.Exec(program, os.Args, append(os.Environ(), process))
-	return errors.Join(failed, fmt.Errorf("execute %s once more: %w", program, err))
+	program, err := os.Executable() // not /proc/self/exe, which would name the process "exe"
+	if err == nil {
+		err = unix.Exec(program, os.Args, append(os.Environ(), process))
+	}
+	return errors.Join(failed, fmt.Errorf("execute the program once more: %w", err))
 }
 
 // setPolicy tells whether the calling thread had another policy. Its niceness stays as
