@@ -55,20 +55,31 @@ func readForm(markup []byte) form {
 	return f
 }
 
-// note takes what a tag tells of the form.
+// note takes what a tag tells of the form. Most tags, such as those of pictures, tell
+// nothing.
 func (f *form) note(z *html.Tokenizer) {
-	name, more := z.TagName()
-	tag := string(name)
-	attributes := map[string]string{}
+	tag, more := z.TagName()
+	isForm, isInput := string(tag) == "form", string(tag) == "input"
+	if !isForm && !isInput {
+		return
+	}
+	var action, name, value string
 	for more {
-		var key, value []byte
-		key, value, more = z.TagAttr()
-		attributes[string(key)] = string(value)
+		var key, text []byte
+		key, text, more = z.TagAttr()
+		switch string(key) {
+		case "action":
+			action = string(text)
+		case "name":
+			name = string(text)
+		case "value":
+			value = string(text)
+		}
 	}
 	switch {
-	case tag == "form":
-		f.action = attributes["action"]
-	case tag == "input" && attributes["name"] != "":
-		f.values.Set(attributes["name"], attributes["value"])
+	case isForm:
+		f.action = action
+	case name != "":
+		f.values.Set(name, value)
 	}
 }
