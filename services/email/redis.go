@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"matriq/pkg/redisconn"
 )
 
 // RedisLog is a [Log] in Redis: one key a mail, "email:log:ID", which holds
 // "claim:TOKEN" for as long as the lease lasts, and then "sent:MILLISECONDS".
 type RedisLog struct {
 	client  redis.UniversalClient
+	shared  *redisconn.Shared // for what each mail needs
 	ttl     time.Duration
 	release *redis.Script
 }
@@ -32,12 +35,12 @@ return 0`
 
 // NewRedisLog returns a log that forgets a sent mail after ttl.
 func NewRedisLog(client redis.UniversalClient, ttl time.Duration) *RedisLog {
-	return &RedisLog{client: client, ttl: ttl, release: redis.NewScript(releaseScript)}
+	return &RedisLog{client: client, shared: redisconn.NewShared(client), ttl: ttl, release: redis.NewScript(releaseScript)}
 }
 
 // Claim implements [Log].
 func (r *RedisLog) Claim(ctx context.Context, id, token string, lease time.Duration) (time.Time, error) {
-	_, err := r.client.SetArgs(ctx, logKey(id), claimed+token, redis.SetArgs{Mode: "NX", TTL: lease}).Result()
+	err := r.shared.Do(ctx, redis.NewStatusCmd(ctx, "set", logKey(id), claimed+token, "px", lease.Milliseconds(), "nx"))
 	if err == nil {
 		return time.Time{}, nil
 	}
@@ -70,7 +73,8 @@ func sentAt(held string) (time.Time, error) {
 
 // Note implements [Log].
 func (r *RedisLog) Note(ctx context.Context, id string, at time.Time) error {
-	if err := r.client.Set(ctx, logKey(id), noted+strconv.FormatInt(at.UnixMilli(), 10), r.ttl).Err(); err != nil {
+	note := noted + strconv.FormatInt(at.UnixMilli(), 10)
+	if err := r.shared.Do(ctx, redis.NewStatusCmd(ctx, "set", logKey(id), note, "px", r.ttl.Milliseconds())); err != nil {
 		return fmt.Errorf("note a mail: %w", err)
 	}
 	return nil

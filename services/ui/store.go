@@ -10,6 +10,8 @@ import (
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/redis/go-redis/v9"
+
+	"matriq/pkg/redisconn"
 )
 
 // keyPrefix is the part of Redis that belongs to the pages.
@@ -27,9 +29,10 @@ var errStore = errors.New("session store")
 // scs calls FindCtx and DeleteCtx. The other methods of its interface are there
 // because it asks for them, and answer the same; goredisstore's would panic.
 type store struct {
-	redis *redis.Client
-	inner *goredisstore.RedisStore
-	idle  time.Duration
+	redis  *redis.Client
+	shared *redisconn.Shared // for what each page needs
+	inner  *goredisstore.RedisStore
+	idle   time.Duration
 }
 
 // newStore needs a client of one server or of sentinels' master, the only kinds
@@ -39,21 +42,21 @@ func newStore(client redis.UniversalClient, idle time.Duration) (*store, error) 
 	if !ok {
 		return nil, fmt.Errorf("sessions need a client of one Redis master, not a %T", client)
 	}
-	return &store{redis: single, inner: goredisstore.NewWithPrefix(single, keyPrefix), idle: idle}, nil
+	return &store{redis: single, shared: redisconn.NewShared(single), inner: goredisstore.NewWithPrefix(single, keyPrefix), idle: idle}, nil
 }
 
 // FindCtx reads a session and starts its idle time anew, in one command.
 func (s *store) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	data, err := s.redis.GetEx(ctx, keyPrefix+hash(token), s.idle).Bytes()
-	switch {
+	cmd := redis.NewStringCmd(ctx, "getex", keyPrefix+hash(token), "px", s.idle.Milliseconds())
+	switch err := s.shared.Do(ctx, cmd); {
 	case errors.Is(err, redis.Nil):
 		return nil, false, nil
 	case err != nil:
 		return nil, false, fmt.Errorf("%w: read: %w", errStore, err)
 	}
-	return data, true, nil
+	return []byte(cmd.Val()), true, nil
 }
 
 // CommitCtx writes a session, new or not.
@@ -85,7 +88,7 @@ func (s *store) DeleteCtx(ctx context.Context, token string) error {
 func (s *store) replace(ctx context.Context, token string, data []byte, life time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	err := s.redis.SetArgs(ctx, keyPrefix+hash(token), data, redis.SetArgs{Mode: "XX", TTL: life}).Err()
+	err := s.shared.Do(ctx, redis.NewStatusCmd(ctx, "set", keyPrefix+hash(token), data, "px", max(1, life.Milliseconds()), "xx"))
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("%w: write: %w", errStore, err)
 	}

@@ -1,0 +1,67 @@
+package redisconn
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"matriq/pkg/group"
+)
+
+// Shared sends commands that are there at the same time in one pipeline: what comes
+// while one is under way goes with the next, so that a crowd shares the system calls
+// that each command costs Redis and its client. Who comes alone waits for nobody.
+//
+// Commands are independent of each other: each has its own result and error, and
+// others may be done between any two. A connection that says nothing holds up those
+// who come meanwhile as well, for the time limit of an answer at most.
+type Shared struct {
+	// Scripter is the client itself, for what is seldom done.
+	redis.Scripter
+
+	client redis.UniversalClient
+	group  *group.Group[redis.Cmder]
+}
+
+// NewShared returns what shares the pipelines of client.
+func NewShared(client redis.UniversalClient) *Shared {
+	s := &Shared{Scripter: client, client: client}
+	s.group = group.New(0, s.send)
+	return s
+}
+
+// Do sends cmd and returns its error. When ctx ends first it is the error of ctx, and
+// cmd, which may be done yet, is not the caller's any more.
+func (s *Shared) Do(ctx context.Context, cmd redis.Cmder) error {
+	if err := s.group.Write(ctx, cmd); err != nil {
+		return err
+	}
+	return cmd.Err()
+}
+
+// EvalSha implements [redis.Scripter], so that a [redis.Script] may be run.
+func (s *Shared) EvalSha(ctx context.Context, sha1 string, keys []string, args ...any) *redis.Cmd {
+	words := make([]any, 0, 3+len(keys)+len(args))
+	words = append(words, "evalsha", sha1, len(keys))
+	for _, key := range keys {
+		words = append(words, key)
+	}
+	cmd := redis.NewCmd(ctx, append(words, args...)...)
+	if err := s.group.Write(ctx, cmd); err != nil {
+		cmd = redis.NewCmd(ctx)
+		cmd.SetErr(err)
+	}
+	return cmd
+}
+
+// send leaves each command its own error.
+func (s *Shared) send(ctx context.Context, cmds []redis.Cmder) error {
+	if len(cmds) == 1 {
+		_ = s.client.Process(ctx, cmds[0])
+		return nil
+	}
+	pipe := s.client.Pipeline()
+	_ = pipe.BatchProcess(ctx, cmds...)
+	_, _ = pipe.Exec(ctx)
+	return nil
+}
