@@ -36,14 +36,14 @@ const (
 // whether it is listed or not. Its errors, but for [RefusalError] and
 // [ErrNotEligible], mean that Redis could not be asked or did not answer.
 type Store struct {
-	client redis.UniversalClient
-	shared *redisconn.Shared // for what each person does
-	rules  Rules
+	client  redis.UniversalClient
+	scripts redis.Scripter // shares round trips among people
+	rules   Rules
 }
 
 // NewStore returns a store that follows rules.
 func NewStore(client redis.UniversalClient, rules Rules) *Store {
-	return &Store{client: client, shared: redisconn.NewShared(client), rules: rules}
+	return &Store{client: client, scripts: redisconn.NewShared(client), rules: rules}
 }
 
 // Ready returns nil when Redis answers.
@@ -281,7 +281,7 @@ func (s *Store) run(ctx context.Context, script *redis.Script, params map[string
 	if err != nil {
 		return nil, fmt.Errorf("encode the parameters: %w", err)
 	}
-	result, err := script.Run(ctx, s.shared, keys, p).Result()
+	result, err := script.Run(ctx, s.scripts, keys, p).Result()
 	if err != nil {
 		return nil, err
 	}
