@@ -152,3 +152,23 @@ func TestShared_Server(t *testing.T) {
 	}
 	people.Wait()
 }
+
+// Nobody takes a server that is not there for one that has done it.
+func TestShared_NoServer(t *testing.T) {
+	t.Parallel()
+	client, err := redisconn.Open("redis://" + closedAddr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	shared := redisconn.NewShared(client)
+	var people sync.WaitGroup
+	for range 20 {
+		people.Go(func() {
+			if err := shared.Do(t.Context(), redis.NewStatusCmd(t.Context(), "set", "k", "v")); err == nil {
+				t.Error("a command succeeds without a server")
+			}
+		})
+	}
+	people.Wait()
+}
