@@ -14,7 +14,7 @@ import (
 //
 // Commands are independent of each other: each has its own result and error, and
 // others may be done between any two. A connection that says nothing holds up those
-// who come meanwhile as well, for the time limit of an answer at most.
+// who come meanwhile as well, for the time limit of an answer at each of go-redis's tries.
 type Shared struct {
 	// Scripter is the client itself, for what is seldom done.
 	redis.Scripter

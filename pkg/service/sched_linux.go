@@ -30,13 +30,16 @@ func putInForce(policy string, slack time.Duration) error {
 	if !ruled && !slacked {
 		return failed
 	}
-	process := executedBy + "=" + strconv.Itoa(os.Getpid())
-	if process == executedBy+"="+os.Getenv(executedBy) {
+	process := strconv.Itoa(os.Getpid())
+	if os.Getenv(executedBy) == process {
 		return errors.Join(failed, errors.New("what was set for the program is lost when it is executed"))
 	}
 	program, err := os.Executable() // not /proc/self/exe, which would name the process "exe"
 	if err == nil {
-		err = unix.Exec(program, os.Args, append(os.Environ(), process))
+		err = os.Setenv(executedBy, process) // in the place of another process's, which would count
+	}
+	if err == nil {
+		err = unix.Exec(program, os.Args, os.Environ())
 	}
 	return errors.Join(failed, fmt.Errorf("execute the program once more: %w", err))
 }
