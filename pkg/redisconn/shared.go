@@ -20,7 +20,13 @@ type Shared struct {
 	redis.Scripter
 
 	client redis.UniversalClient
-	group  *group.Group[redis.Cmder]
+	group  *group.Group[asked]
+}
+
+// asked is a command with the context of who waits for it.
+type asked struct {
+	ctx context.Context //nolint:containedctx // nobody waits any more when it has ended
+	cmd redis.Cmder
 }
 
 // NewShared returns what shares the pipelines of client.
@@ -31,9 +37,9 @@ func NewShared(client redis.UniversalClient) *Shared {
 }
 
 // Do sends cmd and returns its error. When ctx ends first it is the error of ctx, and
-// cmd, which may be done yet, is not the caller's any more.
+// cmd, which is done only if it is under way by then, is not the caller's any more.
 func (s *Shared) Do(ctx context.Context, cmd redis.Cmder) error {
-	if err := s.group.Write(ctx, cmd); err != nil {
+	if err := s.group.Write(ctx, asked{ctx, cmd}); err != nil {
 		return err
 	}
 	return cmd.Err()
@@ -47,21 +53,29 @@ func (s *Shared) EvalSha(ctx context.Context, sha1 string, keys []string, args .
 		words = append(words, key)
 	}
 	cmd := redis.NewCmd(ctx, append(words, args...)...)
-	if err := s.group.Write(ctx, cmd); err != nil {
+	if err := s.group.Write(ctx, asked{ctx, cmd}); err != nil {
 		cmd = redis.NewCmd(ctx)
 		cmd.SetErr(err)
 	}
 	return cmd
 }
 
-// send leaves each command its own error.
-func (s *Shared) send(ctx context.Context, cmds []redis.Cmder) error {
+// send leaves each command its own error, and out what nobody waits for any more.
+func (s *Shared) send(ctx context.Context, all []asked) error {
+	cmds := make([]redis.Cmder, 0, len(all))
+	for _, a := range all {
+		if err := a.ctx.Err(); err != nil {
+			a.cmd.SetErr(err)
+			continue
+		}
+		cmds = append(cmds, a.cmd)
+	}
 	if len(cmds) == 1 {
 		_ = s.client.Process(ctx, cmds[0])
 		return nil
 	}
 	pipe := s.client.Pipeline()
 	_ = pipe.BatchProcess(ctx, cmds...)
-	_, _ = pipe.Exec(ctx)
+	_, _ = pipe.Exec(ctx) // of none it does nothing
 	return nil
 }
