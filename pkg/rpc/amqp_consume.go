@@ -22,6 +22,7 @@ type amqpConsumer struct {
 	slots    chan struct{}    // one for each unsettled delivery of any epoch
 	idle     chan *settlement // to goroutines that wait for the next one
 	stopping chan struct{}    // closed by stop
+	back     sync.WaitGroup   // has what goes back to the queue by itself
 
 	mu      sync.Mutex
 	stopped bool
@@ -184,7 +185,8 @@ func (c *amqpConsumer) resubscribe(ep *amqpEpoch, ch *amqp.Channel) (<-chan amqp
 }
 
 // release closes the channel of a stopped consumer when nothing waits for its
-// settlement any more, which is when all slots can be had.
+// settlement any more, which is when all slots can be had and nothing is on its way
+// back.
 func (c *amqpConsumer) release(ep *amqpEpoch, ch *amqp.Channel) {
 	for range c.prefetch {
 		select {
@@ -193,24 +195,44 @@ func (c *amqpConsumer) release(ep *amqpEpoch, ch *amqp.Channel) {
 			return
 		}
 	}
+	c.back.Wait()
 	_ = ch.Close() // fails when the connection is closed, which is the same
 }
 
-// hand gives d to fn, which [Conn] owns and waits for, once a slot is free. That may
-// take while deliveries of an older epoch are at work, and when the broker has handed
-// out more than there are slots although no acks wait. What cannot wait for a slot goes
-// back to the queue.
+// hand hands d out, or what is packed in it. A pack that comes again may have had what
+// kills its worker, and parts that were done: its parts go back, to be handed out each
+// by itself.
 func (c *amqpConsumer) hand(ep *amqpEpoch, acks *amqpAcks, d *amqp.Delivery) {
 	s := newSettlement(ep, acks, c.slots, c.queue, d)
+	parts := s.parts(&c.back)
+	if parts == nil {
+		c.handOne(s)
+	}
+	for _, part := range parts {
+		if s.redelivered {
+			part.slots = nil
+			part.nack()
+			continue
+		}
+		c.handOne(part)
+	}
+}
+
+// handOne gives s to fn, which [Conn] owns and waits for, once a slot is free. That may
+// take while deliveries of an older epoch are at work, when the broker has handed out
+// more than there are slots although no acks wait, and when much came in packs. What
+// cannot wait for a slot goes back to the queue.
+func (c *amqpConsumer) handOne(s *settlement) {
 	select {
 	case c.slots <- struct{}{}:
 	default:
 		select {
 		case c.slots <- struct{}{}:
 		case <-c.stopping:
-			acks.nack(s.tag)
+			s.slots = nil
+			s.nack()
 			return
-		case <-ep.done:
+		case <-s.ep.done:
 			return
 		}
 	}

@@ -234,16 +234,30 @@ func (ep *amqpEpoch) openReplies() error {
 	ep.watch("replies", ch)
 	ep.replyTo = queue
 	ep.spawn(func() {
-		var e envelope
 		for d := range replies {
-			e = fromAMQP(&d)
-			ep.t.receive(&e)
+			ep.receive(&d)
 		}
 		if !ch.IsClosed() {
 			ep.fail(errReplyQueueGone)
 		}
 	})
 	return nil
+}
+
+// receive hands out a reply or a pack of them.
+func (ep *amqpEpoch) receive(d *amqp.Delivery) {
+	e := fromAMQP(d)
+	if e.contentType != contentPack {
+		ep.t.receive(&e)
+		return
+	}
+	parts, err := unpack(&e)
+	if err != nil {
+		ep.t.receive(&e) // nobody's, and counted as such
+	}
+	for i := range parts {
+		ep.t.receive(&parts[i])
+	}
 }
 
 // newReplyKey returns a random UUID, as Nameko has it.

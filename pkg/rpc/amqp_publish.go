@@ -22,6 +22,7 @@ type publishing struct {
 	id      messageID // to know it by when it comes back
 	at      time.Time // of the write
 	confirm *amqp.DeferredConfirmation
+	parts   []*publishing // of a pack
 }
 
 func (p *publishing) fail(sent bool, why error) { p.done(&publishError{sent: sent, err: why}) }
@@ -74,6 +75,9 @@ type amqpLane struct {
 	sending sync.Mutex                // held by send
 	count   uint64                    // of envelopes written
 	owed    atomic.Pointer[time.Time] // when the oldest unconfirmed envelope was written; nil: none
+	ready   []*publishing             // gathered and not yet written; the writer's own
+	opened  time.Time
+	busy    atomic.Int64 // when an envelope was last written, after opened
 
 	mu     sync.RWMutex // held for reading by put
 	closed bool         // nobody takes from queue any more
@@ -86,7 +90,7 @@ func (ep *amqpEpoch) openLane() (*amqpLane, error) {
 	}
 	window := ep.t.limits.window
 	l := &amqpLane{
-		ep: ep, ch: ch,
+		ep: ep, ch: ch, opened: time.Now(),
 		queue:   make(chan *publishing, ep.t.limits.queue),
 		slots:   make(chan struct{}, window),
 		written: make(chan *publishing, window),
@@ -130,10 +134,11 @@ func (l *amqpLane) put(p *publishing) error {
 	}
 }
 
-// pass sends p past the writer when nothing is in the way of p and nobody waits in
-// front of it. It waits for nothing.
+// pass sends p past the writer when nothing is in the way of p, nobody waits in front
+// of it, and it is long enough since another was written that none is to be expected
+// to share a message with. It waits for nothing.
 func (l *amqpLane) pass(p *publishing) bool {
-	if p.envelope == nil || len(l.queue) > 0 || l.ep.gate.Load().shut || !l.ep.out.hasRoom() {
+	if p.envelope == nil || len(l.queue) > 0 || time.Since(l.opened)-time.Duration(l.busy.Load()) < rest || l.ep.gate.Load().shut || !l.ep.out.hasRoom() {
 		return false
 	}
 	select {
@@ -162,14 +167,42 @@ func (l *amqpLane) write() {
 		case <-l.ep.done:
 			continue
 		}
-		select {
-		case p := <-l.queue:
+		if p := l.next(gate); p != nil {
 			l.sendInTurn(p)
-		case <-gate.changed:
+		} else {
 			<-l.slots
-		case <-l.ep.done:
 		}
 	}
+}
+
+// next returns what to write, nil when the gate changes or the epoch ends before there
+// is any.
+func (l *amqpLane) next(gate *amqpGate) *publishing {
+	if len(l.ready) == 0 {
+		select {
+		case p := <-l.queue:
+			l.ready = l.gather(p)
+		case <-gate.changed:
+			return nil
+		case <-l.ep.done:
+			return nil
+		}
+	}
+	p := l.ready[0]
+	l.ready = l.ready[1:]
+	return p
+}
+
+// takeReady returns what is gathered, unpacked again.
+func (l *amqpLane) takeReady() (all []*publishing) {
+	for _, p := range l.ready {
+		if p.parts == nil {
+			all = append(all, p)
+		}
+		all = append(all, p.parts...)
+	}
+	l.ready = nil
+	return all
 }
 
 // end fails what is still queued; put adds nothing from then on.
@@ -178,6 +211,9 @@ func (l *amqpLane) end() {
 	l.closed = true
 	l.mu.Unlock()
 	close(l.written)
+	for _, p := range l.takeReady() {
+		p.fail(false, l.ep.cause())
+	}
 	for {
 		select {
 		case p := <-l.queue:
@@ -216,6 +252,7 @@ func (l *amqpLane) send(p *publishing) {
 	}
 	l.count++
 	p.at = time.Now()
+	l.busy.Store(int64(p.at.Sub(l.opened)))
 	p.id = l.idOf(p.envelope)
 	confirm, err := l.ch.PublishWithDeferredConfirm(p.exchange, p.key, p.mandatory, false, toAMQP(p.envelope, p.id.message))
 	if err != nil {
@@ -252,6 +289,16 @@ type parked struct {
 // waited are written, or the epoch is over.
 func (l *amqpLane) park() {
 	var waiting []parked
+	shut := func(p *publishing, gate *amqpGate) {
+		if p.wait {
+			waiting = append(waiting, l.hold(p, gate))
+		} else {
+			p.fail(false, fmt.Errorf("%w: %s", errBlocked, gate.reason))
+		}
+	}
+	for _, p := range l.takeReady() {
+		shut(p, l.ep.gate.Load())
+	}
 	for gate := l.ep.gate.Load(); ; gate = l.ep.gate.Load() {
 		queue, slots := l.queue, l.slots
 		if gate.shut {
@@ -264,11 +311,7 @@ func (l *amqpLane) park() {
 		}
 		select {
 		case p := <-queue:
-			if p.wait {
-				waiting = append(waiting, l.hold(p, gate))
-			} else {
-				p.fail(false, fmt.Errorf("%w: %s", errBlocked, gate.reason))
-			}
+			shut(p, gate)
 		case slots <- struct{}{}:
 			if waiting[0].claim() {
 				l.sendInTurn(waiting[0].publishing)

@@ -15,8 +15,9 @@ type settlement struct {
 	ep    *amqpEpoch
 	acks  *amqpAcks
 	tag   uint64
-	slots <-chan struct{} // of the consumer
+	slots <-chan struct{} // of the consumer; nil: it has none
 	done  atomic.Bool
+	pack  *amqpPack // that it came in; nil: it came alone
 }
 
 func newSettlement(ep *amqpEpoch, acks *amqpAcks, slots <-chan struct{}, queue string, d *amqp.Delivery) *settlement {
@@ -29,19 +30,25 @@ func (s *settlement) ack()  { s.settle(true) }
 func (s *settlement) nack() { s.settle(false) }
 
 // settle tells the broker, unless its epoch is over. The slot is free afterwards: the
-// channel is closed when all are.
+// channel is closed when all are, and all that goes back is there.
 func (s *settlement) settle(done bool) {
 	if s.done.Swap(true) {
 		return
 	}
 	switch {
 	case s.ep.over():
+	case done && s.pack != nil:
+		s.settled()
 	case done:
 		s.acks.ack(s.tag, s.redelivered)
+	case s.pack != nil:
+		s.giveBack()
 	default:
 		s.acks.nack(s.tag)
 	}
-	<-s.slots
+	if s.slots != nil {
+		<-s.slots
+	}
 }
 
 // unsettled ends the epoch when the broker could not be told. A channel that is

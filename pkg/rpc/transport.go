@@ -75,6 +75,7 @@ type envelope struct {
 	correlationID   string
 	replyTo         string
 	transient       bool // delivery mode 1 instead of 2
+	alone           bool // shares no message with others
 	expiration      time.Duration
 	headers         map[string]any
 	body            []byte
