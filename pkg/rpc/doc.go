@@ -190,6 +190,30 @@
 // internal, and its text goes no further than the log. As in Python, an error
 // that is null, {}, [], "", 0 or false is none.
 //
+// # Wire protocol: packs
+//
+// What goes by the default exchange to one queue at about the same time may share a
+// message, which is called a pack: requests, replies or casts, up to 16 of them and 64
+// KiB, none of which has a header. It has their exchange, routing key, mandatory and
+// delivery_mode, the type of the first of them, the longest of their expirations or
+// none when one has none, and
+//
+//	content_type          application/vnd.matriq.pack
+//
+// Its body is its parts, one after the other. Each is a line of five decimal numbers with
+// a space between two, the lengths in bytes of the type, the correlation_id and the
+// reply_to, the expiration in ms or 0, and the length of the body; then those four,
+// without anything between them:
+//
+//	9 1 0 5000 26
+//	demo.echo7{"args":["a"],"kwargs":{}}
+//
+// The broker confirms, returns and hands out a pack as one message. To whoever sends and
+// whoever takes its parts they are messages of their own: each has its outcome, its
+// deadline and its place in the prefetch. A worker acknowledges the pack when all are
+// done. What it gives back of one it sends to the queue again, alone, as it does with all
+// parts of a pack that was handed out before: that may have what kills its worker.
+//
 // # Wire protocol: sequences
 //
 // A caller binds its reply queue before its first request. It matches replies by
