@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -324,5 +325,64 @@ func TestAMQP_PackUnroutable(t *testing.T) {
 		if err := receive(t, "outcome", outcomes); !errors.Is(err, errUnroutable) {
 			t.Errorf("outcome %v", err)
 		}
+	}
+}
+
+// What fails of a pack is parked by itself, and the others are done.
+func TestAMQP_PackServed(t *testing.T) {
+	t.Parallel()
+	k := connect(t, testenv.AMQP(t))
+	conn, err := Dial(k.uri, Options{Service: "packed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type numbered struct{ N int }
+	note := NewCast[numbered]("packed.note")
+	handled := make(chan int, 10)
+	serving, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- conn.Serve(serving, note.Handle(func(_ context.Context, a numbered) error {
+			handled <- a.N
+			if a.N == 1 {
+				return ErrPermanent
+			}
+			return nil
+		}))
+	}()
+	eventually(t, "serving", func() bool { return conn.Serving() == nil })
+
+	var parts []*publishing
+	for n := range 3 {
+		m, err := note.Message(WithKey(t.Context(), fmt.Sprintf("k%d", n)), numbered{n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, &publishing{envelope: stored(t.Context(), m, newOrigin("kit.call.X"))})
+	}
+	if err := publishAndWait(t.Context(), k, packOf(parts), true); err != nil {
+		t.Fatal(err)
+	}
+	for range parts {
+		receive(t, "handled part", handled)
+	}
+	var parked []Parked
+	eventually(t, "one parked", func() bool {
+		parked, err = conn.Parked(t.Context(), "packed", 0)
+		return err == nil && len(parked) == 1
+	})
+	if parked[0].Key != "k1" || parked[0].Method != "packed.note" || parked[0].Reason != parkedPermanent {
+		t.Errorf("parked %+v", parked[0])
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if err := conn.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	k.wantEmpty(workQueue("packed"))
+	if len(handled) != 0 {
+		t.Errorf("%d was handled again", <-handled)
 	}
 }
