@@ -44,17 +44,16 @@ import (
 //	          closed:  1024     one a     window    in order
 //	          fail or           lane      of 512
 //	          wait
-//	                 └─ nothing waits ─┘
 //
 // The gate is shut while there is no epoch and while the broker blocks P.
 // Behind it are two lanes, each with its queue, its channel, one writer and one
 // settler: one for transient envelopes and one for stored ones, so that calls
 // go on while a queue that has lost its quorum confirms nothing. A writer takes
 // a slot of its window before an envelope, and the settler gives it back, so at
-// most 512 of a lane are unconfirmed. While its queue is empty, a slot is free and
-// P has room, whoever publishes does himself what the writer would. When the gate
-// shuts, the writer fails what waits in its queue, or keeps it until its context
-// ends, as the caller chose.
+// most 512 messages of a lane are unconfirmed. Before it writes, it lets everybody run
+// who can and takes all that waits in the queue then: what goes to one place shares a
+// message, see [contentPack]. When the gate shuts, the writer fails what waits, or keeps
+// it until its context ends, as the caller chose.
 //
 // Behind the writers, and behind the acks on C, each connection has a flusher
 // that hands what was written meanwhile to the socket in one piece; see

@@ -19,7 +19,7 @@ import (
 // whole.
 //
 // Write never waits, since amqp091-go holds locks meanwhile that others need. Who
-// has much to write asks [batchedConn.hasRoom] or waits for it before.
+// has much to write waits for [batchedConn.awaitRoom] before.
 //
 // What Write has taken counts as sent: an error of the socket is told by the next
 // Write, and ends the connection, so that whoever waits for a confirm learns of it
@@ -94,13 +94,6 @@ const (
 
 // isPiece tells whether b ends within a frame, so that the rest follows at once.
 func isPiece(b []byte) bool { return len(b) >= bufferSize && b[len(b)-1] != frameEnd }
-
-// hasRoom tells whether less than maxBatch is pending.
-func (c *batchedConn) hasRoom() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err == nil && len(c.pending) < maxBatch
-}
 
 // awaitRoom returns when there is room, or why the connection has ended.
 func (c *batchedConn) awaitRoom() error {

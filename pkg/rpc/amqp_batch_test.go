@@ -130,6 +130,13 @@ func connected(t *testing.T) (near, far net.Conn) {
 	return near, far
 }
 
+// hasRoom tells whether less than maxBatch is pending.
+func (c *batchedConn) hasRoom() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && len(c.pending) < maxBatch
+}
+
 // Write never waits; whoever asks for room first does so until there is some, or the
 // end.
 func TestBatchedConn_Waits(t *testing.T) {

@@ -62,9 +62,8 @@ func (ep *amqpEpoch) laneOf(e *envelope) *amqpLane {
 	return ep.lanes[1]
 }
 
-// amqpLane publishes through one channel. Whoever publishes writes by himself what
-// can be written at once, which spares two changes of the goroutine; the writer
-// writes what has to wait. The settler alone calls done for what is written.
+// amqpLane publishes through one channel. The writer writes, and packs what has come
+// meanwhile; the settler alone calls done for what is written.
 type amqpLane struct {
 	ep      *amqpEpoch
 	ch      *amqp.Channel
@@ -72,12 +71,9 @@ type amqpLane struct {
 	slots   chan struct{}             // taken by each written publishing
 	written chan *publishing          // oldest first; never full, since slots are fewer
 	returns chan amqp.Return          // never full either
-	sending sync.Mutex                // held by send
 	count   uint64                    // of envelopes written
 	owed    atomic.Pointer[time.Time] // when the oldest unconfirmed envelope was written; nil: none
 	ready   []*publishing             // gathered and not yet written; the writer's own
-	opened  time.Time
-	busy    atomic.Int64 // when an envelope was last written, after opened
 
 	mu     sync.RWMutex // held for reading by put
 	closed bool         // nobody takes from queue any more
@@ -90,7 +86,7 @@ func (ep *amqpEpoch) openLane() (*amqpLane, error) {
 	}
 	window := ep.t.limits.window
 	l := &amqpLane{
-		ep: ep, ch: ch, opened: time.Now(),
+		ep: ep, ch: ch,
 		queue:   make(chan *publishing, ep.t.limits.queue),
 		slots:   make(chan struct{}, window),
 		written: make(chan *publishing, window),
@@ -105,16 +101,12 @@ func (ep *amqpEpoch) openLane() (*amqpLane, error) {
 	return l, nil
 }
 
-// put sends p or queues it, or returns why not: the queue is full, or the epoch is
-// over.
+// put queues p, or returns why not: the queue is full, or the epoch is over.
 func (l *amqpLane) put(p *publishing) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.closed {
 		return errNotConnected
-	}
-	if l.pass(p) {
-		return nil
 	}
 	select {
 	case l.queue <- p:
@@ -131,22 +123,6 @@ func (l *amqpLane) put(p *publishing) error {
 		return errNotConnected
 	case <-p.ctx.Done():
 		return fmt.Errorf("%w (%w)", errFull, p.ctx.Err())
-	}
-}
-
-// pass sends p past the writer when nothing is in the way of p, nobody waits in front
-// of it, and it is long enough since another was written that none is to be expected
-// to share a message with. It waits for nothing.
-func (l *amqpLane) pass(p *publishing) bool {
-	if p.envelope == nil || len(l.queue) > 0 || time.Since(l.opened)-time.Duration(l.busy.Load()) < rest || l.ep.gate.Load().shut || !l.ep.out.hasRoom() {
-		return false
-	}
-	select {
-	case l.slots <- struct{}{}:
-		l.send(p)
-		return true
-	default:
-		return false
 	}
 }
 
@@ -239,8 +215,6 @@ func (l *amqpLane) sendInTurn(p *publishing) {
 // send writes p, for which a slot is taken. What is written first is confirmed
 // first, and in written first.
 func (l *amqpLane) send(p *publishing) {
-	l.sending.Lock()
-	defer l.sending.Unlock()
 	if p.envelope == nil {
 		l.written <- p
 		return
@@ -252,7 +226,6 @@ func (l *amqpLane) send(p *publishing) {
 	}
 	l.count++
 	p.at = time.Now()
-	l.busy.Store(int64(p.at.Sub(l.opened)))
 	p.id = l.idOf(p.envelope)
 	confirm, err := l.ch.PublishWithDeferredConfirm(p.exchange, p.key, p.mandatory, false, toAMQP(p.envelope, p.id.message))
 	if err != nil {
