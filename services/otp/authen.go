@@ -12,27 +12,33 @@ import (
 // ASCII's are translated where they are typed, on the page.
 var codePattern = regexp.MustCompile(`^[0-9]{6,10}$`)
 
-// authen handles otp.authen.
+// authen handles otp.authen: otp.prove without the proof.
 func (s *Service) authen(ctx context.Context, req otpapi.AuthenRequest) (int, error) {
+	reply, err := s.prove(ctx, req)
+	return reply.Results, err
+}
+
+// prove handles otp.prove.
+func (s *Service) prove(ctx context.Context, req otpapi.AuthenRequest) (otpapi.ProveReply, error) {
 	who, err := canonical(req.Email)
 	if err != nil {
-		return 0, err
+		return otpapi.ProveReply{}, err
 	}
 	if !codePattern.MatchString(req.OTP) {
-		return 0, rpc.Errorf(rpc.InvalidArgument, "a code has 6 to 10 digits").Because(reasonBadOTP)
+		return otpapi.ProveReply{}, rpc.Errorf(rpc.InvalidArgument, "a code has 6 to 10 digits").Because(reasonBadOTP)
 	}
-	right, err := s.store.Spend(ctx, Guess{
+	verdict, err := s.store.Spend(ctx, Guess{
 		Address: who,
 		Source:  s.allowed.source(rpc.MetaFrom(ctx).ClientIP),
 		Once:    s.pepper.Once(ctx, req.OTP),
 		Digests: s.pepper.Digests(who, req.OTP),
 	})
 	if err != nil {
-		return 0, s.failed(err)
+		return otpapi.ProveReply{}, s.failed(err)
 	}
-	if !right {
-		return 0, nil
+	if !verdict.Right {
+		return otpapi.ProveReply{}, nil
 	}
 	s.counts.proved.Inc()
-	return 1, nil
+	return otpapi.ProveReply{Results: 1, Proof: s.proofs.Make(who, verdict.Mailbox, verdict.Until)}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"matriq/pkg/api/otpapi"
+	"matriq/pkg/proof"
 	"matriq/pkg/rpc"
 	"matriq/pkg/rpc/rpctest"
 	"matriq/pkg/seal"
@@ -24,6 +25,7 @@ type bench struct {
 	server  *miniredis.Miniredis
 	conn    *rpc.Conn
 	keys    seal.Keys
+	proofs  proof.Keys
 	metrics *prometheus.Registry
 	// log has everything that was logged, at every level.
 	log *record
@@ -42,7 +44,11 @@ func serve(t *testing.T, change func(*otp.Rules)) bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := bench{keys: keys, metrics: prometheus.NewRegistry(), log: &record{}, retired: make(chan otpapi.RetiredEvent, 1)}
+	proofs, err := proof.ParseKeys(r.ProofKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bench{keys: keys, proofs: proofs, metrics: prometheus.NewRegistry(), log: &record{}, retired: make(chan otpapi.RetiredEvent, 1)}
 	b.world, b.server = withServer(t)
 	service, err := otp.New(otp.NewStore(b.client, r), r, b.metrics)
 	if err != nil {
@@ -100,6 +106,10 @@ func (b bench) create(ctx context.Context, email string) (otpapi.CreateReply, er
 
 func (b bench) authen(ctx context.Context, email, code string) (int, error) {
 	return otpapi.Authen.Call(ctx, b.conn, otpapi.AuthenRequest{Email: email, OTP: code})
+}
+
+func (b bench) prove(ctx context.Context, email, code string) (otpapi.ProveReply, error) {
+	return otpapi.Prove.Call(ctx, b.conn, otpapi.AuthenRequest{Email: email, OTP: code})
 }
 
 func (b bench) status(t *testing.T, email string) otpapi.StatusReply {

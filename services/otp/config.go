@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"matriq/pkg/keyring"
+	"matriq/pkg/proof"
 	"matriq/pkg/seal"
 	"matriq/pkg/service"
 )
@@ -26,6 +27,7 @@ type Config struct {
 type Rules struct {
 	Pepper   string `env:"OTP_PEPPER,required" secret:"true" desc:"key under which codes are stored: kid:base64 of 32 bytes, two by comma while rotating; make one with: openssl rand -base64 32"`
 	SealKey  string `env:"OTP_SEAL_KEY,required" secret:"true" desc:"key shared with email, under which codes travel: kid:base64 of 32 bytes, two by comma while rotating; make one with: openssl rand -base64 32"`
+	ProofKey string `env:"OTP_PROOF_KEY" secret:"true" desc:"key shared with register-gateway, under which an address that proved itself gets a proof; none: no proofs, and each registration asks otp: kid:base64 of 32 bytes, two by comma while rotating"`
 	Disclose bool   `env:"DISCLOSE_ELIGIBILITY" envDefault:"false" desc:"tell who asks for a code when the address is not listed or has registered"`
 
 	Digits         int           `env:"OTP_DIGITS" envDefault:"6" desc:"digits of a code, 6 to 10"`
@@ -65,12 +67,27 @@ func (r Rules) badKeys() []error {
 	if _, err := seal.ParseKeys(r.SealKey); err != nil {
 		faults = append(faults, service.Fault{Setting: "OTP_SEAL_KEY", Problem: "is refused", Cure: err.Error()})
 	}
-	if r.Pepper != "" && r.Pepper == r.SealKey {
-		faults = append(faults, service.Fault{Setting: "OTP_SEAL_KEY", Problem: "is the same as OTP_PEPPER", Cure: keyring.Cure})
+	if _, err := proof.ParseKeys(r.ProofKey); err != nil {
+		faults = append(faults, service.Fault{Setting: "OTP_PROOF_KEY", Problem: "is refused", Cure: err.Error()})
 	}
+	faults = append(faults, r.sameKeys()...)
 	if _, err := parseNetworks(r.SourceAllow); err != nil {
 		faults = append(faults, service.Fault{Setting: "SOURCE_ALLOW", Problem: err.Error(), Cure: "write networks such as 158.108.0.0/16, by comma"})
 	}
+	return faults
+}
+
+// sameKeys finds a key that is used for two things.
+func (r Rules) sameKeys() []error {
+	var faults []error
+	refuse := func(setting, value, other, taken string) {
+		if value != "" && value == taken {
+			faults = append(faults, service.Fault{Setting: setting, Problem: "is the same as " + other, Cure: keyring.Cure})
+		}
+	}
+	refuse("OTP_SEAL_KEY", r.SealKey, "OTP_PEPPER", r.Pepper)
+	refuse("OTP_PROOF_KEY", r.ProofKey, "OTP_PEPPER", r.Pepper)
+	refuse("OTP_PROOF_KEY", r.ProofKey, "OTP_SEAL_KEY", r.SealKey)
 	return faults
 }
 

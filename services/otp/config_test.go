@@ -14,7 +14,7 @@ import (
 func TestReadConfig_defaults(t *testing.T) {
 	t.Parallel()
 	got := rules(t)
-	got.Pepper, got.SealKey = "", ""
+	got.Pepper, got.SealKey, got.ProofKey = "", "", ""
 	want := otp.Rules{
 		Digits: 6, TTL: 10 * time.Minute, Attempts: 5, FailuresPerDay: 20,
 		ResendAfter: time.Minute, PerHour: 5, PerDay: 10, VerifiedFor: 15 * time.Minute,
@@ -41,6 +41,9 @@ func TestReadConfig_refuses(t *testing.T) {
 		"weak pepper":      {map[string]string{"OTP_PEPPER": zeros}, "OTP_PEPPER", "openssl rand -base64 32"},
 		"weak seal key":    {map[string]string{"OTP_SEAL_KEY": "2:" + zeros}, "OTP_SEAL_KEY", "openssl rand -base64 32"},
 		"a word":           {map[string]string{"OTP_PEPPER": "devops101"}, "OTP_PEPPER", "openssl rand -base64 32"},
+		"weak proof key":   {map[string]string{"OTP_PROOF_KEY": zeros}, "OTP_PROOF_KEY", "openssl rand -base64 32"},
+		"the pepper again": {map[string]string{"OTP_PEPPER": zeroless, "OTP_PROOF_KEY": zeroless}, "OTP_PROOF_KEY", "same as OTP_PEPPER"},
+		"the seal again":   {map[string]string{"OTP_SEAL_KEY": zeroless, "OTP_PROOF_KEY": zeroless}, "OTP_PROOF_KEY", "same as OTP_SEAL_KEY"},
 		"one key twice":    {map[string]string{"OTP_PEPPER": zeroless, "OTP_SEAL_KEY": zeroless}, "OTP_SEAL_KEY", "same as OTP_PEPPER"},
 		"five digits":      {map[string]string{"OTP_DIGITS": "5"}, "OTP_DIGITS", "6 to 10"},
 		"eleven digits":    {map[string]string{"OTP_DIGITS": "11"}, "OTP_DIGITS", "6 to 10"},
@@ -68,11 +71,19 @@ func TestReadConfig_refuses(t *testing.T) {
 				t.Errorf("fault %q, want one of %s that says %q", faults[0], c.setting, c.say)
 			}
 			for setting, value := range c.vars {
-				if secret := setting == "OTP_PEPPER" || setting == "OTP_SEAL_KEY"; secret && value != "" && strings.Contains(err.Error(), value) {
+				if secret := strings.HasSuffix(setting, "_KEY") || setting == "OTP_PEPPER"; secret && value != "" && strings.Contains(err.Error(), value) {
 					t.Errorf("the secret is in %q", err)
 				}
 			}
 		})
+	}
+}
+
+// Without a key for proofs there are none, and the service starts.
+func TestReadConfig_noProofs(t *testing.T) {
+	t.Parallel()
+	if cfg, err := otp.ReadConfig(environment(map[string]string{"OTP_PROOF_KEY": ""})); err != nil || cfg.ProofKey != "" {
+		t.Errorf("ReadConfig: %q, %v", cfg.ProofKey, err)
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 
 	"matriq/pkg/address"
 	"matriq/pkg/api/otpapi"
+	"matriq/pkg/proof"
 	"matriq/pkg/rpc"
 	"matriq/pkg/seal"
 	"matriq/pkg/service"
@@ -39,6 +40,7 @@ type Service struct {
 	rules   Rules
 	pepper  Pepper
 	seal    seal.Keys
+	proofs  proof.Keys
 	allowed networks
 	counts  counts
 }
@@ -54,6 +56,10 @@ func New(store *Store, rules Rules, metrics prometheus.Registerer) (*Service, er
 	if err != nil {
 		return nil, fmt.Errorf("OTP_SEAL_KEY: %w", err)
 	}
+	proofs, err := proof.ParseKeys(rules.ProofKey)
+	if err != nil {
+		return nil, fmt.Errorf("OTP_PROOF_KEY: %w", err)
+	}
 	allowed, err := parseNetworks(rules.SourceAllow)
 	if err != nil {
 		return nil, fmt.Errorf("SOURCE_ALLOW: %w", err)
@@ -63,7 +69,7 @@ func New(store *Store, rules Rules, metrics prometheus.Registerer) (*Service, er
 		return nil, err
 	}
 	return &Service{
-		store: store, rules: rules, pepper: pepper, seal: keys,
+		store: store, rules: rules, pepper: pepper, seal: keys, proofs: proofs,
 		allowed: allowed, counts: counts,
 	}, nil
 }
@@ -75,6 +81,7 @@ func (s *Service) Routes(events rpc.Caster) []rpc.Route {
 		otpapi.Import.Handle(s.importList),
 		otpapi.Create.Handle(s.create),
 		otpapi.Authen.Handle(s.authen),
+		otpapi.Prove.Handle(s.prove),
 		otpapi.Status.Handle(s.status),
 		otpapi.Delete.Handle(s.withdraw),
 		otpapi.Unlock.Handle(s.unlock),

@@ -59,6 +59,7 @@ func TestService_badAddress(t *testing.T) {
 	for name, call := range map[string]func(context.Context, string) error{
 		"create": func(ctx context.Context, email string) error { _, err := b.create(ctx, email); return err },
 		"authen": func(ctx context.Context, email string) error { _, err := b.authen(ctx, email, right); return err },
+		"prove":  func(ctx context.Context, email string) error { _, err := b.prove(ctx, email, right); return err },
 		"status": func(ctx context.Context, email string) error {
 			_, err := otpapi.Status.Call(ctx, b.conn, otpapi.EmailRequest{Email: email})
 			return err
@@ -347,6 +348,13 @@ func TestService_storeDown(t *testing.T) {
 			}
 			return err
 		},
+		"prove": func(ctx context.Context) error {
+			reply, err := b.prove(ctx, b.who, mail.Code)
+			if reply != (otpapi.ProveReply{}) {
+				t.Errorf("prove: %+v", reply)
+			}
+			return err
+		},
 		"status": func(ctx context.Context) error {
 			_, err := otpapi.Status.Call(ctx, b.conn, otpapi.EmailRequest{Email: b.who})
 			return err
@@ -459,8 +467,9 @@ matriq_otp_refused_total{reason="resend_too_soon"} 1
 func TestNew_refuses(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*otp.Rules){
-		"no pepper":   func(r *otp.Rules) { r.Pepper = "" },
-		"no seal key": func(r *otp.Rules) { r.SealKey = "" },
+		"no pepper":     func(r *otp.Rules) { r.Pepper = "" },
+		"no seal key":   func(r *otp.Rules) { r.SealKey = "" },
+		"bad proof key": func(r *otp.Rules) { r.ProofKey = "x" },
 	} {
 		r := rules(t)
 		change(&r)

@@ -130,29 +130,39 @@ type Guess struct {
 	Digests []Digest
 }
 
-// Spend decides a guess: true means that it was right, that the code is spent,
-// and that the address is verified. It fails with a [RefusalError] when its
-// source has guessed wrong too often.
-func (s *Store) Spend(ctx context.Context, g Guess) (bool, error) {
+// Verdict is what became of a guess.
+type Verdict struct {
+	// Right means that the code is spent and the address is verified.
+	Right bool
+	// Until is when the address stops being verified, by Redis's clock, and Mailbox
+	// is where its mail goes, of a right guess alone.
+	Until   time.Time
+	Mailbox string
+}
+
+// Spend decides a guess. It fails with a [RefusalError] when its source has
+// guessed wrong too often.
+func (s *Store) Spend(ctx context.Context, g Guess) (Verdict, error) {
 	digests := map[string]string{}
 	for _, d := range g.Digests {
 		digests[d.Key] = d.Sum
 	}
 	p := s.limits()
-	p["once"], p["digests"], p["verified_for"] = once(g.Once), digests, s.rules.VerifiedFor.Milliseconds()
+	p["once"], p["address"] = once(g.Once), g.Address
+	p["digests"], p["verified_for"] = digests, s.rules.VerifiedFor.Milliseconds()
 	s.limitSource(p, g.Source, s.rules.SourceGuessLimit)
 	reply, err := s.run(ctx, spendScript, p,
-		"otp:guessed:"+g.Source, codeKey(g.Address), failedKey(g.Address), verifiedKey(g.Address))
+		"otp:guessed:"+g.Source, codeKey(g.Address), failedKey(g.Address), verifiedKey(g.Address), listedKey)
 	if err != nil {
-		return false, fmt.Errorf("spend: %w", err)
+		return Verdict{}, fmt.Errorf("spend: %w", err)
 	}
 	switch outcome := reply.text(0); outcome {
 	case "right":
-		return true, nil
+		return Verdict{Right: true, Until: reply.time(1), Mailbox: reply.text(2)}, nil
 	case "wrong":
-		return false, nil
+		return Verdict{}, nil
 	default:
-		return false, &RefusalError{Reason: outcome, Wait: reply.duration(1)}
+		return Verdict{}, &RefusalError{Reason: outcome, Wait: reply.duration(1)}
 	}
 }
 

@@ -135,7 +135,7 @@ func rules(t *testing.T) otp.Rules {
 func environment(vars map[string]string) service.Env {
 	all := map[string]string{
 		"AMQP_URL": "amqp://127.0.0.1", "REDIS_URL": "redis://127.0.0.1",
-		"OTP_PEPPER": secret(), "OTP_SEAL_KEY": secret(),
+		"OTP_PEPPER": secret(), "OTP_SEAL_KEY": secret(), "OTP_PROOF_KEY": secret(),
 	}
 	maps.Copy(all, vars)
 	return service.NewEnv("otp", all, slog.New(slog.DiscardHandler))
@@ -178,7 +178,8 @@ func (d desk) ask(ctx context.Context, code string) (otp.Issued, error) {
 }
 
 func (d desk) guess(ctx context.Context, code string) (bool, error) {
-	return d.Spend(ctx, otp.Guess{Address: d.who, Digests: d.pepper.Digests(d.who, code)})
+	verdict, err := d.Spend(ctx, otp.Guess{Address: d.who, Digests: d.pepper.Digests(d.who, code)})
+	return verdict.Right, err
 }
 
 func (d desk) list(t *testing.T) {

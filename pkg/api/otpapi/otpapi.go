@@ -116,6 +116,19 @@ func (r *CreateReply) UnmarshalJSON(data []byte) error {
 // counted once, as long as no other guess came between.
 var Authen = rpc.NewMethod[AuthenRequest, int]("otp.authen", 5*time.Second).IdempotentByKey()
 
+// Prove is [Authen] with a proof beside the verdict. The two are one method in all
+// else: a guess that is repeated by the other one is the same guess.
+var Prove = rpc.NewMethod[AuthenRequest, ProveReply]("otp.prove", 5*time.Second).IdempotentByKey()
+
+// ProveReply is the verdict on a guess.
+type ProveReply struct {
+	// Results is what [Authen] replies.
+	Results int `json:"results"`
+	// Proof is a proof of the package proof, which counts as long as the address is
+	// verified. It is empty for a wrong guess, and where otp has no key to make one.
+	Proof string `json:"proof,omitempty"`
+}
+
 // AuthenRequest is a guess.
 type AuthenRequest struct {
 	Email string `json:"email"`

@@ -1,11 +1,12 @@
 -- Decides a guess: 'right' when it is right, which consumes the code and marks
--- the address verified, 'wrong', or the limit that forbids it and for how long.
+-- the address verified, with until when it is and where its mail goes; 'wrong'; or
+-- the limit that forbids it and for how long.
 --
 -- Digests are compared with ==. They are HMACs under a secret key, so nobody
 -- can choose a guess by how its digest begins, and how long a comparison takes
 -- tells nothing that helps with the next.
 
-local source, code, failed, verified = unpack(KEYS)
+local source, code, failed, verified, listed = unpack(KEYS)
 local at = clock()
 
 local function judge()
@@ -30,8 +31,13 @@ local function judge()
   return 'wrong'
 end
 
+local function right()
+  local mailbox = redis.call('HGET', listed, p.address)
+  return { 'right', tonumber(redis.call('HGET', verified, 'until')), mailbox or '' }
+end
+
 -- The same request once more, because its answer was lost: tell it again.
-if redis.call('HGET', verified, 'by') == p.once then return { 'right', 0 } end
+if redis.call('HGET', verified, 'by') == p.once then return right() end
 
 -- A source that guesses at many addresses meets its own limit: what is wrong
 -- counts, also where no code is out. Beyond the limit no guess is looked at, so
@@ -41,6 +47,6 @@ if p.source_limit > 0 then
   if wait > 0 then return { 'source_limit', wait } end
 end
 local verdict = judge()
-if verdict == 'right' then return { 'right', 0 } end
+if verdict == 'right' then return right() end
 if verdict == 'wrong' and p.source_limit > 0 then remember(source, at, p.source_limit, p.source_window) end
 return { 'wrong', 0 }
