@@ -1,9 +1,12 @@
 package rest_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
+
+	"matriq/pkg/rest"
 )
 
 func TestPost_Takes(t *testing.T) {
@@ -145,5 +148,36 @@ func TestUpload_Limit(t *testing.T) {
 				wantProblem(t, w, tc.status, "body_too_large")
 			}
 		})
+	}
+}
+
+// A field with omitempty may be left out, and is held to all else.
+func TestDecode_Optional(t *testing.T) {
+	t.Parallel()
+	type person struct {
+		Name string `json:"name"`
+		Note string `json:"note,omitempty"`
+	}
+	for body, want := range map[string]struct {
+		person
+		reason string
+	}{
+		`{"name":"a"}`:                       {person{"a", ""}, ""},
+		`{"name":"a","note":""}`:             {person{"a", ""}, ""},
+		`{"note":"b","name":"a"}`:            {person{"a", "b"}, ""},
+		`{"note":"b"}`:                       {person{}, "missing_field"},
+		`{"name":"a","note":null}`:           {person{}, "wrong_type"},
+		`{"name":"a","note":1}`:              {person{}, "wrong_type"},
+		`{"name":"a","Note":"b"}`:            {person{}, "unknown_field"},
+		`{"name":"a","note":"b","note":"b"}`: {person{}, "duplicate_key"},
+	} {
+		var got person
+		err := rest.Decode([]byte(body), &got)
+		if want.reason == "" && (err != nil || got != want.person) {
+			t.Errorf("%s: %+v, %v", body, got, err)
+		}
+		if refusal, ok := errors.AsType[*rest.Error](err); want.reason != "" && (!ok || refusal.Reason != want.reason) {
+			t.Errorf("%s: %v, want %s", body, err, want.reason)
+		}
 	}
 }

@@ -12,8 +12,9 @@ import (
 
 // decode reads one JSON object into the struct that into points to, with none of
 // encoding/json's leniency: the text is valid UTF-8 and one value, every key is
-// written as declared, given once and known, every field is given, and every
-// value is a string. The struct has only string fields; [mustBeFlat] sees to it.
+// written as declared, given once and known, every field is given unless its tag
+// says omitempty, and every value is a string. The struct has only string fields;
+// [mustBeFlat] sees to it.
 func decode(data []byte, into any) error {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return Refuse(BadJSON, "The body must be one JSON object in UTF-8 and nothing else.")
@@ -34,10 +35,17 @@ func decode(data []byte, into any) error {
 			return err
 		}
 	}
-	if i := slices.Index(seen, false); i >= 0 {
-		return Refuse(MissingField, "The key %q is missing.", names[i])
+	for i, name := range names {
+		if !seen[i] && !optional(target.Type().Field(i)) {
+			return Refuse(MissingField, "The key %q is missing.", name)
+		}
 	}
 	return nil
+}
+
+func optional(f reflect.StructField) bool {
+	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return options == "omitempty"
 }
 
 // nextKey reads a key and returns the index of its field.

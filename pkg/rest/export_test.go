@@ -1,7 +1,7 @@
 package rest
 
-// Decode is the strict decoder, for the fuzz test.
+// Decode is the strict decoder, for tests.
 var Decode = decode
 
-// Authorize is what clients are let in by, for the fuzz test.
+// Authorize is what clients are let in by, for tests.
 var Authorize = Clients.authorize
