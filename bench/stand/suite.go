@@ -104,7 +104,7 @@ func (u *Suite) configure(ctx context.Context, smtp string, names []string) erro
 	u.shared = map[string]string{
 		"AMQP_URL": amqp, "REDIS_URL": redis,
 		"SMTP_URL": "smtp://" + smtp + "?tls=none", "MAIL_FROM": "Registration <registration@example.ac.th>", "EMAIL_LANE": "all",
-		"OTP_PEPPER": key(), "OTP_SEAL_KEY": key(),
+		"OTP_PEPPER": key(), "OTP_SEAL_KEY": key(), "OTP_PROOF_KEY": key(),
 		"API_CLIENTS":  Login + ":otp+register+import",
 		"SOURCE_LIMIT": "0", "TRUSTED_PROXIES": "127.0.0.0/8", "DRAIN_DELAY": "100ms",
 		"GOMEMLIMIT": "200MiB", "GOGC": "400", "PPROF": "true",
@@ -196,7 +196,7 @@ func (u *Suite) Release() error {
 	return nil
 }
 
-// key is what OTP_PEPPER and OTP_SEAL_KEY hold.
+// key is what OTP_PEPPER, OTP_SEAL_KEY and OTP_PROOF_KEY hold.
 func key() string {
 	bytes := make([]byte, 32)
 	_, _ = rand.Read(bytes) // it never fails

@@ -76,12 +76,12 @@ func (g *Gateway) authen(r *http.Request, req restapi.AuthenRequest) (restapi.Au
 	if err != nil {
 		return restapi.AuthenReply{}, err
 	}
-	results, err := otpapi.Authen.Call(keyed, g.bus, otpapi.AuthenRequest{Email: req.Email, OTP: req.OTP}) //nolint:contextcheck // it is r's, with a key
+	proved, err := otpapi.Prove.Call(keyed, g.bus, otpapi.AuthenRequest{Email: req.Email, OTP: req.OTP}) //nolint:contextcheck // it is r's, with a key
 	if err != nil {
 		return restapi.AuthenReply{}, err
 	}
-	if results == 1 {
-		return restapi.AuthenReply{Results: 1}, nil
+	if proved.Results == 1 {
+		return restapi.AuthenReply{Results: 1, Proof: proved.Proof}, nil
 	}
 	status, err := otpapi.Status.Call(r.Context(), g.bus, otpapi.EmailRequest{Email: req.Email})
 	if err != nil {

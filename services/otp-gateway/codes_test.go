@@ -104,7 +104,7 @@ func TestIdempotencyKey(t *testing.T) {
 	named.ID = "the-code"
 	d := newDesk(t, resttest.Answers{
 		"otp.create": resttest.Fixed(otpapi.CreateReply{Eligible: true, Code: named}), "email_otp.send": resttest.Fixed(nil),
-		"otp.authen": resttest.Fixed(1),
+		"otp.prove": resttest.Fixed(otpapi.ProveReply{Results: 1}),
 	})
 	for _, key := range []string{"k1", "k1", "", ""} {
 		var header []string
@@ -121,7 +121,7 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Errorf("%s may be repeated: %v, want %v", m.Target, m.Idempotent, want)
 		}
 	}
-	for _, target := range []string{"otp.create", "otp.authen"} {
+	for _, target := range []string{"otp.create", "otp.prove"} {
 		k := keys[target]
 		if len(k) != 4 || k[0] != k[1] || !strings.HasSuffix(k[0], "/k1") || k[2] == "" || k[2] == k[3] {
 			t.Errorf("%s was called under %q", target, k)
@@ -210,24 +210,28 @@ func TestAuthen(t *testing.T) {
 		sent   string
 	}{
 		"right": {
-			resttest.Answers{"otp.authen": resttest.Fixed(1)},
-			`{"results":1}`, "otp.authen",
+			resttest.Answers{"otp.prove": resttest.Fixed(otpapi.ProveReply{Results: 1, Proof: "k1.cHJvb2Y"})},
+			`{"results":1,"proof":"k1.cHJvb2Y"}`, "otp.prove",
+		},
+		"right, and no proofs are made": {
+			resttest.Answers{"otp.prove": resttest.Fixed(otpapi.ProveReply{Results: 1})},
+			`{"results":1}`, "otp.prove",
 		},
 		"wrong": {
-			resttest.Answers{"otp.authen": resttest.Fixed(0), "otp.status": resttest.Fixed(otpapi.StatusReply{AttemptsLeft: 3})},
-			`{"results":0,"attempts_left":3}`, "otp.authen otp.status",
+			resttest.Answers{"otp.prove": resttest.Fixed(otpapi.ProveReply{}), "otp.status": resttest.Fixed(otpapi.StatusReply{AttemptsLeft: 3})},
+			`{"results":0,"attempts_left":3}`, "otp.prove otp.status",
 		},
 		"the last guess": {
-			resttest.Answers{"otp.authen": resttest.Fixed(0), "otp.status": resttest.Fixed(otpapi.StatusReply{})},
-			`{"results":0,"attempts_left":0}`, "otp.authen otp.status",
+			resttest.Answers{"otp.prove": resttest.Fixed(otpapi.ProveReply{}), "otp.status": resttest.Fixed(otpapi.StatusReply{})},
+			`{"results":0,"attempts_left":0}`, "otp.prove otp.status",
 		},
 		"wrong, the rest unknown": {
-			resttest.Answers{"otp.authen": resttest.Fixed(0), "otp.status": resttest.Failing(rpc.Errorf(rpc.Unavailable, "redis"))},
-			`{"results":0}`, "otp.authen otp.status",
+			resttest.Answers{"otp.prove": resttest.Fixed(otpapi.ProveReply{}), "otp.status": resttest.Failing(rpc.Errorf(rpc.Unavailable, "redis"))},
+			`{"results":0}`, "otp.prove otp.status",
 		},
 		"a number of tomorrow is no success": {
-			resttest.Answers{"otp.authen": resttest.Fixed(2), "otp.status": resttest.Fixed(otpapi.StatusReply{AttemptsLeft: 1})},
-			`{"results":0,"attempts_left":1}`, "otp.authen otp.status",
+			resttest.Answers{"otp.prove": resttest.Fixed(otpapi.ProveReply{Results: 2, Proof: "k1.cHJvb2Y"}), "otp.status": resttest.Fixed(otpapi.StatusReply{AttemptsLeft: 1})},
+			`{"results":0,"attempts_left":1}`, "otp.prove otp.status",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,7 +242,7 @@ func TestAuthen(t *testing.T) {
 				t.Errorf("sent %s, want %s", got, tc.sent)
 			}
 			if body := string(d.bus.Sent()[0].Body); body != `{"args":["a@x.th","012345"],"kwargs":{}}` {
-				t.Errorf("otp.authen got %s", body)
+				t.Errorf("otp.prove got %s", body)
 			}
 			if strings.Contains(d.log.String(), "012345") {
 				t.Errorf("the log has the code: %s", d.log)
@@ -260,7 +264,7 @@ func TestAuthen_Failures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t, resttest.Answers{"otp.authen": resttest.Failing(tc.err)})
+			d := newDesk(t, resttest.Answers{"otp.prove": resttest.Failing(tc.err)})
 			resttest.WantProblem(t, d.post(t, "/authen", jsonType, `{"email":"a@x.th","otp":"012345"}`), tc.status, tc.reason)
 		})
 	}

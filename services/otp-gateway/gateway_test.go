@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"matriq/pkg/api/otpapi"
 	"matriq/pkg/rest/resttest"
 	"matriq/pkg/service"
 	otpgateway "matriq/services/otp-gateway"
@@ -103,7 +104,7 @@ func TestPublishedClients(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, resttest.Answers{
 		"otp.create_email_list": importAll, "otp.create": resttest.Fixed(map[string]any{"sealed": "x", "ref": "KTM", "expires_in": 600, "resend_after": 60}),
-		"email_otp.send": resttest.Fixed(nil), "otp.authen": resttest.Fixed(1),
+		"email_otp.send": resttest.Fixed(nil), "otp.prove": resttest.Fixed(otpapi.ProveReply{Results: 1}),
 	})
 	resttest.WantBody(t, d.post(t, "/create_email_list/", jsonType, `{"emails": ["a@x.th", "b@x.th"]}`), `{"results":2,"added":2,"present":0,"rejected":[]}`)
 	resttest.WantBody(t, d.post(t, "/getotp/", jsonType, `{"email": "a@x.th"}`), `{"results":"1","ref":"KTM","expires_in":600,"resend_after":60}`)

@@ -49,7 +49,7 @@ func (g *Gateway) routes() {
 		Path:    restapi.PathAuthen,
 		Name:    "authen",
 		Summary: "Prove an address with its code",
-		Description: "Results 1 spends the code and lets the address register for 15 minutes. Wrong, spent, expired and never issued look alike. " +
+		Description: "Results 1 spends the code and lets the address register for 15 minutes. It comes with a proof, if proofs are made here: `/register` takes it, and is quicker with it. Wrong, spent, expired and never issued look alike. " +
 			"The same guess repeated under its `Idempotency-Key`, with no other in between, gets the same results and counts once.",
 		Scope:      rest.ScopeOTP,
 		Parameters: []*huma.Param{rest.IdempotencyKeyParam()},
@@ -57,6 +57,6 @@ func (g *Gateway) routes() {
 		Gate:       g.gate,
 		GoOn:       true,
 		Request:    restapi.AuthenRequest{Email: "a@x.th", OTP: "123456"},
-		Reply:      restapi.AuthenReply{Results: 1},
+		Reply:      restapi.AuthenReply{Results: 1, Proof: "k1.dGhlIHByb29m"},
 	}, g.authen)
 }

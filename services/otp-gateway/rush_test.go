@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"matriq/pkg/api/otpapi"
 	"matriq/pkg/rest/resttest"
 )
 
@@ -17,10 +18,10 @@ func TestTurnsAwayWhoBegins(t *testing.T) {
 	t.Parallel()
 	const guesses = 8 // more than a floor of 1 bears, even for a moment
 	arrived, open := make(chan struct{}, guesses+1), make(chan struct{})
-	d := newDesk(t, resttest.Answers{"otp.authen": func([]json.RawMessage) (any, error) {
+	d := newDesk(t, resttest.Answers{"otp.prove": func([]json.RawMessage) (any, error) {
 		arrived <- struct{}{}
 		<-open
-		return 1, nil
+		return otpapi.ProveReply{Results: 1}, nil
 	}}, "ADMISSION_FLOOR=1")
 	var under sync.WaitGroup
 	prove := func() {

@@ -41,7 +41,11 @@ func TestContract_Register(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &desk{Handler: registergateway.New(conn, cfg, env).Handler()}
+	gateway, err := registergateway.New(conn, cfg, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{Handler: gateway.Handler()}
 
 	other := request(t, http.MethodPost, "/register", `{"firstname":"a","lastname":"b","email":"b@x.th"}`)
 	resttest.WantProblem(t, d.answer(other), http.StatusForbidden, "not_verified")

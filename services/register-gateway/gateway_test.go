@@ -1,11 +1,13 @@
 package registergateway_test
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
+	"matriq/pkg/keyring"
 	"matriq/pkg/rest/resttest"
 	"matriq/pkg/service"
 	registergateway "matriq/services/register-gateway"
@@ -26,6 +28,8 @@ func TestRefusedBeforeAnyCall(t *testing.T) {
 	}{
 		"a name as a number":  {"POST", "/register", `{"firstname":1,"lastname":"b","email":"a@x.th"}`, 422, "wrong_type"},
 		"a name that is null": {"POST", "/register", `{"firstname":null,"lastname":"b","email":"a@x.th"}`, 422, "wrong_type"},
+		"a proof as a number": {"POST", "/register", `{"firstname":"a","lastname":"b","email":"a@x.th","proof":1}`, 422, "wrong_type"},
+		"two proofs":          {"POST", "/register", `{"firstname":"a","lastname":"b","email":"a@x.th","proof":"","proof":""}`, 400, "duplicate_key"},
 		"no last name":        {"POST", "/register", `{"firstname":"a","email":"a@x.th"}`, 422, "missing_field"},
 		"in another case":     {"POST", "/register", `{"firstName":"a","lastname":"b","email":"a@x.th"}`, 422, "unknown_field"},
 		"an ID of one's own":  {"POST", "/register", `{"firstname":"a","lastname":"b","email":"a@x.th","studentID":1}`, 422, "unknown_field"},
@@ -68,9 +72,14 @@ func TestCredentials(t *testing.T) {
 
 func TestReadConfig_ReportsEverything(t *testing.T) {
 	t.Parallel()
-	env := service.NewEnv("register-gateway", map[string]string{"API_CLIENTS": "ui:devops101:register"}, slog.New(slog.DiscardHandler))
+	env := service.NewEnv("register-gateway", map[string]string{"API_CLIENTS": "ui:devops101:register", "OTP_PROOF_KEY": "devops101"}, slog.New(slog.DiscardHandler))
 	_, err := registergateway.ReadConfig(env)
-	if err == nil || !strings.Contains(err.Error(), "AMQP_URL") || !strings.Contains(err.Error(), "API_CLIENTS") {
-		t.Errorf("error = %v, want AMQP_URL and API_CLIENTS in it", err)
+	for _, setting := range []string{"AMQP_URL", "API_CLIENTS", "OTP_PROOF_KEY"} {
+		if err == nil || !strings.Contains(err.Error(), setting) {
+			t.Errorf("error = %v, want %s in it", err, setting)
+		}
+	}
+	if _, err := registergateway.New(nil, registergateway.Config{ProofKey: "devops101"}, env); !errors.Is(err, keyring.ErrInvalid) {
+		t.Errorf("New: %v, want ErrInvalid", err)
 	}
 }

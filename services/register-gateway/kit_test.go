@@ -24,14 +24,24 @@ const apiClients = "ui:correct horse battery:otp+register,school:another long pa
 
 func newDesk(t *testing.T, answer resttest.Answers) *desk {
 	t.Helper()
-	vars := map[string]string{"AMQP_URL": "amqp://127.0.0.1", "API_CLIENTS": apiClients}
+	return newDeskWith(t, "", answer)
+}
+
+// newDeskWith is newDesk with a key of proofs.
+func newDeskWith(t *testing.T, proofKey string, answer resttest.Answers) *desk {
+	t.Helper()
+	vars := map[string]string{"AMQP_URL": "amqp://127.0.0.1", "API_CLIENTS": apiClients, "OTP_PROOF_KEY": proofKey}
 	d := &desk{bus: resttest.NewBus(answer), log: new(bytes.Buffer)}
 	env := service.NewEnv("register-gateway", vars, slog.New(slog.NewJSONHandler(d.log, nil)))
 	cfg, err := registergateway.ReadConfig(env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Handler = registergateway.New(d.bus, cfg, env).Handler()
+	gateway, err := registergateway.New(d.bus, cfg, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Handler = gateway.Handler()
 	return d
 }
 

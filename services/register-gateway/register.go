@@ -1,9 +1,13 @@
 package registergateway
 
 import (
+	"cmp"
+	"context"
 	"net/http"
 	"strconv"
+	"time"
 
+	"matriq/pkg/address"
 	"matriq/pkg/api/otpapi"
 	"matriq/pkg/api/restapi"
 	"matriq/pkg/api/studentapi"
@@ -16,21 +20,45 @@ func (g *Gateway) register(r *http.Request, req restapi.RegisterRequest) (restap
 	if err != nil {
 		return restapi.RegisterReply{}, err
 	}
-	status, err := otpapi.Status.Call(r.Context(), g.bus, otpapi.EmailRequest{Email: req.Email})
+	mailbox, err := g.proved(r.Context(), req)
 	if err != nil {
 		return restapi.RegisterReply{}, err
 	}
-	if !status.Verified {
-		return restapi.RegisterReply{}, rest.Refuse(rest.NotVerified, "Prove the address by /authen first.")
-	}
-	if status.Email != "" {
-		req.Email = status.Email // mail goes to the address as listed, never as typed
-	}
-	id, err := studentapi.Insert.Call(keyed, g.bus, studentapi.InsertRequest(req))
+	// What names a repeat under its key is the names and the mailbox: the proof is
+	// left out, so that it may differ.
+	id, err := studentapi.Insert.Call(keyed, g.bus, studentapi.InsertRequest{
+		Firstname: req.Firstname, Lastname: req.Lastname, Email: mailbox,
+	})
 	if err != nil {
 		return restapi.RegisterReply{}, err
 	}
 	return restapi.RegisterReply{Results: "registered", StudentID: id}, nil
+}
+
+// proved returns where mail to the address of req goes, as it is listed and not as
+// it was typed, or refuses an address that has not just proved itself. Only a
+// proof that counts is looked at; with any other, otp is asked as with none.
+func (g *Gateway) proved(ctx context.Context, req restapi.RegisterRequest) (string, error) {
+	if mailbox, ok := g.byProof(req); ok {
+		return mailbox, nil
+	}
+	status, err := otpapi.Status.Call(ctx, g.bus, otpapi.EmailRequest{Email: req.Email})
+	if err != nil {
+		return "", err
+	}
+	if !status.Verified {
+		return "", rest.Refuse(rest.NotVerified, "Prove the address by /authen first.")
+	}
+	return cmp.Or(status.Email, req.Email), nil
+}
+
+func (g *Gateway) byProof(req restapi.RegisterRequest) (mailbox string, ok bool) {
+	who, err := address.Canonical(req.Email)
+	if err != nil {
+		return "", false
+	}
+	mailbox, err = g.proofs.Check(req.Proof, who, time.Now())
+	return mailbox, err == nil
 }
 
 // progress handles GET /register/{studentID}.

@@ -105,6 +105,7 @@ func (p *person) tryCode(ctx context.Context, code string) bool {
 		var reply restapi.AuthenReply
 		a := p.post(ctx, p.gateways.otp, restapi.PathAuthen, restapi.AuthenRequest{Email: p.Email, OTP: code}, &reply)
 		if a.status == http.StatusOK {
+			p.Proof = reply.Proof
 			return reply.Results == 1 || unknown
 		}
 		unknown = true

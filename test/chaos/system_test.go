@@ -63,6 +63,7 @@ func (s *system) settings() map[string]string {
 		"API_CLIENTS":          clientName + ":" + clientPassword + ":otp+register+import",
 		"OTP_PEPPER":           randomKey(),
 		"OTP_SEAL_KEY":         randomKey(),
+		"OTP_PROOF_KEY":        randomKey(),
 		"OTP_RESEND_AFTER":     "1s",
 		"OTP_PER_HOUR":         "1000",
 		"OTP_PER_DAY":          "1000",

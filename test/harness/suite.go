@@ -122,6 +122,7 @@ func newSuite(t *testing.T) *Suite {
 		"EMAIL_LANE":      "all",
 		"OTP_PEPPER":      RandomKey(),
 		"OTP_SEAL_KEY":    RandomKey(),
+		"OTP_PROOF_KEY":   RandomKey(),
 		"API_CLIENTS":     login + ":otp+register+import",
 		"OTP_URL":         strings.Replace(s.OTPGateway.URL, "://", "://"+login+"@", 1),
 		"REGISTER_URL":    strings.Replace(s.RegisterGateway.URL, "://", "://"+login+"@", 1),
@@ -134,7 +135,7 @@ func newSuite(t *testing.T) *Suite {
 	return s
 }
 
-// RandomKey is what OTP_PEPPER and OTP_SEAL_KEY hold.
+// RandomKey is what OTP_PEPPER, OTP_SEAL_KEY and OTP_PROOF_KEY hold.
 func RandomKey() string {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)

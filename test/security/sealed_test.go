@@ -228,7 +228,7 @@ func (w *watch) check(t *testing.T, code string, typed bool) {
 			continue
 		}
 		calls++
-		if !typed || !strings.HasSuffix(r.where, "[otp.call.v1] otp.authen") {
+		if !typed || !strings.HasSuffix(r.where, "[otp.call.v1] otp.prove") {
 			t.Errorf("code %s is readable in a message %s:\n%.300s", code, r.where, r.text)
 		}
 	}

@@ -23,11 +23,14 @@ func secretsOf() map[string]map[string]string {
 	return map[string]map[string]string{
 		"ui":               {"REDIS_URL": redis, "OTP_URL": rest, "REGISTER_URL": rest},
 		"otp-gateway":      {"AMQP_URL": amqp, "API_CLIENTS": clients},
-		"register-gateway": {"AMQP_URL": amqp, "API_CLIENTS": clients},
-		"otp":              {"AMQP_URL": amqp, "REDIS_URL": redis, "OTP_PEPPER": harness.RandomKey(), "OTP_SEAL_KEY": harness.RandomKey()},
-		"email":            {"AMQP_URL": amqp, "REDIS_URL": redis, "OTP_SEAL_KEY": harness.RandomKey(), "SMTP_URL": smtp},
-		"student":          {"AMQP_URL": amqp, "MYSQL_DSN": dsn},
-		"enroll":           {"AMQP_URL": amqp, "MYSQL_DSN": dsn},
+		"register-gateway": {"AMQP_URL": amqp, "API_CLIENTS": clients, "OTP_PROOF_KEY": harness.RandomKey()},
+		"otp": {
+			"AMQP_URL": amqp, "REDIS_URL": redis,
+			"OTP_PEPPER": harness.RandomKey(), "OTP_SEAL_KEY": harness.RandomKey(), "OTP_PROOF_KEY": harness.RandomKey(),
+		},
+		"email":   {"AMQP_URL": amqp, "REDIS_URL": redis, "OTP_SEAL_KEY": harness.RandomKey(), "SMTP_URL": smtp},
+		"student": {"AMQP_URL": amqp, "MYSQL_DSN": dsn},
+		"enroll":  {"AMQP_URL": amqp, "MYSQL_DSN": dsn},
 	}
 }
 
@@ -37,6 +40,8 @@ func badSecrets(setting, good string) map[string]string {
 	switch setting {
 	case "OTP_PEPPER", "OTP_SEAL_KEY":
 		return map[string]string{"missing": "", "zeros": zeros, "short": "c2hvcnQ=", "words": "devops101", "two alike": "1:" + zeros + ",2:" + zeros}
+	case "OTP_PROOF_KEY": // without one there are no proofs
+		return map[string]string{"zeros": zeros, "short": "c2hvcnQ=", "words": "devops101", "two alike": "1:" + zeros + ",2:" + zeros}
 	case "API_CLIENTS":
 		return map[string]string{
 			"missing": "", "guest": "ui:guest:otp", "published": "ui:devops101:otp", "demo": "demo:demo:otp",

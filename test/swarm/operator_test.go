@@ -9,10 +9,10 @@ import (
 
 // rotated are the secrets that are replaced while people use what they protect:
 // the password by which the pages call the gateways, the key of the codes' hashes,
-// and the key under which codes travel to the mail. One node, which has the least
+// the key under which codes travel to the mail, and that of the proofs. One node, which has the least
 // time, replaces the first.
 func (s *stack) rotated() []string {
-	all := []string{"api", "otp_pepper", "otp_seal_key"}
+	all := []string{"api", "otp_pepper", "otp_seal_key", "otp_proof_key"}
 	if len(s.swarm.Nodes) == 1 {
 		return all[:1]
 	}

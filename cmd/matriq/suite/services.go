@@ -178,8 +178,12 @@ func (s *suite) openRegisterGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	gateway, err := registergateway.New(conn, cfg, env)
+	if err != nil {
+		return err
+	}
 	s.add("register-gateway", []service.Check{brokerCheck(conn)},
-		env.HTTP("", registergateway.New(conn, cfg, env).Handler(), serveOn(s.cfg.Register)))
+		env.HTTP("", gateway.Handler(), serveOn(s.cfg.Register)))
 	return nil
 }
 

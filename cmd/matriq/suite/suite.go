@@ -128,6 +128,7 @@ func (s *suite) openServers(ctx context.Context) error {
 		"TRUSTED_PROXIES": "127.0.0.0/8,::1/128",
 		"OTP_PEPPER":      keys.Pepper,
 		"OTP_SEAL_KEY":    keys.SealKey,
+		"OTP_PROOF_KEY":   keys.ProofKey,
 		"MAIL_FROM":       "Registration <registration@example.ac.th>",
 	}
 	if s.cfg.Servers.AMQP == "" {

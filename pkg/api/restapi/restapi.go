@@ -60,6 +60,8 @@ type AuthenRequest struct {
 type AuthenReply struct {
 	Results      int  `json:"results"`
 	AttemptsLeft *int `json:"attempts_left,omitempty"`
+	// Proof is what [RegisterRequest] takes, where proofs are made.
+	Proof string `json:"proof,omitempty"`
 }
 
 // RegisterRequest registers the owner of an address that has proved itself.
@@ -67,6 +69,9 @@ type RegisterRequest struct {
 	Firstname string `json:"firstname"`
 	Lastname  string `json:"lastname"`
 	Email     string `json:"email"`
+	// Proof is that of [AuthenReply]. It saves a look at whether the address has
+	// proved itself; without one, or with one that does not count, that is done.
+	Proof string `json:"proof,omitempty"`
 }
 
 // RegisterReply has results "registered".

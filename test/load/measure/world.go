@@ -129,7 +129,7 @@ func (w *world) configure(ctx context.Context, smtp string) error {
 	w.shared = map[string]string{
 		"AMQP_URL": w.rabbit.URL, "REDIS_URL": w.redis.URL,
 		"SMTP_URL": "smtp://" + smtp + "?tls=none", "MAIL_FROM": "Registration <registration@example.ac.th>", "EMAIL_LANE": "all",
-		"OTP_PEPPER": harness.RandomKey(), "OTP_SEAL_KEY": harness.RandomKey(),
+		"OTP_PEPPER": harness.RandomKey(), "OTP_SEAL_KEY": harness.RandomKey(), "OTP_PROOF_KEY": harness.RandomKey(),
 		"API_CLIENTS": login + ":otp+register+import", "SOURCE_LIMIT": "0", "TRUSTED_PROXIES": "127.0.0.0/8",
 		"DRAIN_DELAY": "100ms", "LOG_LEVEL": "warn", "PUBLIC_ORIGIN": "http://localhost:8080",
 	}

@@ -28,9 +28,13 @@ func run(ctx context.Context, env service.Env) error {
 	if err != nil {
 		return err
 	}
+	gateway, err := registergateway.New(conn, cfg, env)
+	if err != nil {
+		return err
+	}
 	ready := service.Check{Name: "amqp", Ready: func(context.Context) error { return conn.Ready() }}
 	err = env.Serve(ctx,
 		env.Admin(cfg.AdminAddr, ready),
-		env.HTTP(cfg.HTTPAddr, registergateway.New(conn, cfg, env).Handler(), service.HTTPOptions{}))
+		env.HTTP(cfg.HTTPAddr, gateway.Handler(), service.HTTPOptions{}))
 	return errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 }
