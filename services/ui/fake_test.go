@@ -37,6 +37,7 @@ type fakeGateways struct {
 	progress   restapi.ProgressReply
 	ineligible bool
 	life       time.Duration // of a code
+	proof      string        // that the next right code gets
 	gate       *gate         // not reached yet
 	waiting    *gate         // the one that hold made
 }
@@ -154,7 +155,7 @@ func (f *fakeGateways) authen(w http.ResponseWriter, _ *http.Request) {
 	f.left[email] = left
 	if f.last()["otp"] == rightCode {
 		f.left[email], f.verified[email] = 0, true
-		reply(w, restapi.AuthenReply{Results: 1})
+		reply(w, restapi.AuthenReply{Results: 1, Proof: f.proof})
 		return
 	}
 	reply(w, restapi.AuthenReply{AttemptsLeft: &left})
@@ -193,6 +194,13 @@ func (f *fakeGateways) confirmed() {
 	defer f.mu.Unlock()
 	now := time.Now()
 	f.progress.Enrolled, f.progress.Emailed = &now, &now
+}
+
+// proves lets the next right codes get a proof; "" none.
+func (f *fakeGateways) proves(proof string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.proof = proof
 }
 
 // unlisted lets the gateway disclose that addresses are not listed.

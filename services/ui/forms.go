@@ -51,7 +51,7 @@ func (u *UI) begin(v *visit) error {
 
 // issued notes what is known of a new code.
 func (j *journey) issued(reply restapi.GetOTPReply, now time.Time) {
-	j.Left, j.Verified = nil, ""
+	j.Left, j.Verified, j.Proof = nil, "", ""
 	if reply.Results != "1" {
 		j.restart(fault{Field: fieldEmail, Reason: reasonNotEligible})
 		return
@@ -106,7 +106,7 @@ func (u *UI) prove(v *visit) error {
 	reply, err := u.gateways.prove(v.r.Context(), v.who(), v.journey.proveKey(code), v.journey.Email, code)
 	switch f, told := faultOf(err, stepCode, time.Now()); {
 	case err == nil && reply.Results == 1:
-		v.journey.Verified = v.journey.Email
+		v.journey.Verified, v.journey.Proof = v.journey.Email, reply.Proof
 		return u.goOn(v, pathNames)
 	case err == nil:
 		v.journey.failed(reply, time.Now())
@@ -144,11 +144,11 @@ func (u *UI) register(v *visit) error {
 		return u.stay(v)
 	}
 	reply, err := u.gateways.registerStudent(v.r.Context(), v.who(), restapi.RegisterRequest{
-		Firstname: v.journey.Firstname, Lastname: v.journey.Lastname, Email: v.journey.Verified,
+		Firstname: v.journey.Firstname, Lastname: v.journey.Lastname, Email: v.journey.Verified, Proof: v.journey.Proof,
 	})
 	switch f, told := faultOf(err, stepNames, time.Now()); {
 	case err == nil:
-		v.journey.StudentID, v.journey.Registered = reply.StudentID, time.Now()
+		v.journey.StudentID, v.journey.Registered, v.journey.Proof = reply.StudentID, time.Now(), ""
 		return u.goOn(v, pathDone+"?"+noticeRegistered)
 	case told && f.Reason == reasonNotVerified:
 		v.journey.restart(f)

@@ -57,8 +57,9 @@ type journey struct {
 	// Resend is when the next code may be asked for.
 	Resend time.Time `json:"resend,omitzero"`
 	// Verified is the address that proved itself: the only one that can be
-	// registered.
+	// registered. Proof is what the gateway gave for it, if anything, until it is.
 	Verified string `json:"verified,omitempty"`
+	Proof    string `json:"proof,omitempty"`
 
 	Firstname string `json:"firstname,omitempty"`
 	Lastname  string `json:"lastname,omitempty"`
@@ -130,7 +131,7 @@ func (j journey) asksAgain(email string) bool {
 // restart goes back to the address, which has to prove itself again.
 func (j *journey) restart(f fault) {
 	j.forget()
-	j.Verified, j.Asked, j.Ref, j.Left = "", false, "", nil
+	j.Verified, j.Proof, j.Asked, j.Ref, j.Left = "", "", false, "", nil
 	j.Expires = time.Time{}
 	f.At = stepAddress
 	j.refuse(f)

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -461,4 +462,62 @@ func TestExpiredCode(t *testing.T) {
 		}
 	}
 	b.post("/authen", "otp", "111111").says(t, "The time of this code is over", `id="otp-error"`)
+}
+
+// The proof that came with the right code goes with the names, from another replica
+// too, and is forgotten with what it is of.
+func TestProof(t *testing.T) {
+	t.Parallel()
+	const proof = "k1.cHJvb2Y"
+	s := newSite(t, nil)
+	given := func() (proof string, any bool) {
+		requests := s.gateways.requests(restapi.PathRegister)
+		proof, any = requests[len(requests)-1].body["proof"]
+		return proof, any
+	}
+	names := []string{"firstname", "Somchai", "lastname", "Jaidee"}
+	kept := func() bool {
+		return slices.ContainsFunc(s.redis.Keys(), func(key string) bool {
+			session, err := s.redis.Get(key)
+			return err == nil && strings.Contains(session, proof)
+		})
+	}
+
+	b := s.browser(t)
+	s.gateways.proves(proof)
+	p := b.toNames(somchai)
+	if strings.Contains(p.text, proof) {
+		t.Error("the page shows the proof")
+	}
+	b.handler = s.replica(t, nil)
+	s.gateways.answers(answer{status: http.StatusUnprocessableEntity, reason: "bad_firstname"})
+	b.post("/reg", names...).at(t, "/reg")
+	if got, _ := given(); got != proof || !kept() {
+		t.Errorf("names that were refused came with the proof %q", got)
+	}
+	b.post("/reg", names...).at(t, "/done")
+	if got, _ := given(); got != proof {
+		t.Errorf("the names came with the proof %q, want %q", got, proof)
+	}
+	if kept() {
+		t.Error("the proof is kept when it is of no use any more")
+	}
+
+	b = s.browser(t)
+	b.toNames("a@example.ac.th")
+	s.gateways.proves("")
+	b.toNames("b@example.ac.th")
+	b.post("/reg", names...).at(t, "/done")
+	if got, any := given(); any || kept() {
+		t.Errorf("the names of b came with the proof %q of a", got)
+	}
+
+	b = s.browser(t)
+	s.gateways.proves(proof)
+	b.toNames("c@example.ac.th")
+	s.gateways.lapse()
+	b.post("/reg", names...).at(t, "/start")
+	if kept() {
+		t.Error("a proof is kept of an address that has to prove itself again")
+	}
 }
