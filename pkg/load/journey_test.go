@@ -22,6 +22,7 @@ type registry struct {
 	mu         sync.Mutex
 	codes      map[string]string // by reference
 	registered []string
+	proofs     int  // registrations that showed the proof that they were given
 	busy       int  // requests that are told to come later
 	lostMails  bool // no mail arrives
 }
@@ -106,15 +107,24 @@ func (reg *registry) gateways(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("POST /api/authen", call(func(body map[string]string) any {
 		number, _, _ := strings.Cut(body["email"], "@")
-		return map[string]any{"results": map[bool]int{true: 1}[reg.code("R"+number) == body["otp"]]}
+		return map[string]any{"results": map[bool]int{true: 1}[reg.code("R"+number) == body["otp"]], "proof": "proof of " + body["email"]}
 	}))
 	mux.HandleFunc("POST /api/register", call(func(body map[string]string) any {
 		reg.register(body["firstname"] + "/" + body["lastname"])
+		reg.showProof(body["proof"] == "proof of "+body["email"])
 		return map[string]any{"results": "registered", "studentID": 69000001}
 	}))
 	mux.HandleFunc("GET /api/register/69000001", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"enrolled":"2026-11-21T21:00:00Z","emailed":"2026-11-21T21:00:00Z"}`)
 	})
+}
+
+func (reg *registry) showProof(right bool) {
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	if right {
+		reg.proofs++
+	}
 }
 
 func (reg *registry) isBusy() bool {
@@ -229,6 +239,9 @@ func TestREST(t *testing.T) {
 	res := run(t, plan, load.Options{Rate: 300, For: time.Minute})
 	if res.Visits.Done != 30 || len(reg.registered) != 30 || res.Answers.Count != 4*30 {
 		t.Errorf("%+v with %+v; registered %v", res.Visits, res.Errors, reg.registered)
+	}
+	if reg.proofs != 30 {
+		t.Errorf("%d of 30 registrations showed their proof", reg.proofs)
 	}
 }
 

@@ -56,6 +56,7 @@ func (p *REST) Visit(ctx context.Context, v *Visit) error {
 	if proved.Results != 1 {
 		return fmt.Errorf("%s: results %d: %w", restapi.PathAuthen, proved.Results, ErrWrong)
 	}
+	who.Proof = proved.Proof
 	var done restapi.RegisterReply
 	if err := register.post(ctx, restapi.PathRegister, who, &done); err != nil {
 		return err
