@@ -12,7 +12,7 @@
 #   second   the newest of the others: accepted as well
 
 # Keys are kid:base64. The first makes, both read.
-keys=(otp_pepper otp_seal_key)
+keys=(otp_pepper otp_seal_key otp_proof_key)
 # Logins are a:password or b:password in turn, since a program's two logins must
 # have two names.
 logins=(api rabbitmq student_db enroll_db session_redis otp_redis mail_redis)

@@ -1,9 +1,11 @@
 package security_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
+	"matriq/pkg/api/restapi"
 	"matriq/test/harness"
 )
 
@@ -112,5 +114,75 @@ func TestRotation_AtOnceRefusesWhatIsOut(t *testing.T) {
 	s.Replace(t, "otp", 0)
 	if s.client().guess(t, email, code) {
 		t.Error("a code under a key that is gone was accepted")
+	}
+}
+
+// proofs replaces the key of the proofs in a running system, a replica at a time.
+type proofs struct {
+	*system
+	// out are people who proved their address and did not register yet.
+	out []restapi.RegisterRequest
+}
+
+// prove has somebody prove an address, and Redis forget it: the proof alone is left
+// to tell.
+func (p *proofs) prove(t *testing.T) {
+	t.Helper()
+	c, email := p.client(), p.listed(t)
+	reply, err := c.decide(t.Context(), email, p.codeFor(t, c, email))
+	if err != nil || reply.Results != 1 || reply.Proof == "" {
+		t.Fatalf("authen: %+v, %v", reply, err)
+	}
+	if err := p.redis.Del(t.Context(), "otp:verified:"+email).Err(); err != nil {
+		t.Fatal(err)
+	}
+	p.out = append(p.out, restapi.RegisterRequest{Firstname: "Malee", Lastname: "Jaidee", Email: email, Proof: reply.Proof})
+}
+
+// register registers whoever proved the own address first, and returns the status.
+func (p *proofs) register(t *testing.T) int {
+	t.Helper()
+	c, first := p.client(), p.out[0]
+	p.out = p.out[1:]
+	return c.PostJSON(t, c.RegisterURL(), first).Status
+}
+
+func (p *proofs) roll(t *testing.T, value string) {
+	t.Helper()
+	p.Set("OTP_PROOF_KEY", value)
+	for _, service := range []string{"otp", "register-gateway"} {
+		for range p.Replicas(service) {
+			p.Replace(t, service, 0)
+			p.prove(t)
+			if status := p.register(t); status != http.StatusOK {
+				t.Errorf("with a proof that was made before: %d, while %d keys are rolled out to %s", status, 1+strings.Count(value, ","), service)
+			}
+		}
+	}
+}
+
+// A key of proofs that may have leaked is replaced while proofs are out and replicas
+// are half old, half new: each is accepted by itself. Once the old key is gone its
+// proofs count for nothing; otp is asked, and knows nothing here.
+func TestRotation_WithProofsOut(t *testing.T) {
+	t.Parallel()
+	before, after := "old:"+harness.RandomKey(), "new:"+harness.RandomKey()
+	p := &proofs{system: startPlan(t, harness.Plan{
+		Replicas: map[string]int{"otp": 2, "register-gateway": 2, "ui": 0, "enroll": 0}, Each: 1,
+		Settings: map[string]string{"OTP_PROOF_KEY": before},
+	})}
+	p.prove(t)
+	p.prove(t)
+	old := p.out[1]
+	p.roll(t, before+","+after)
+	p.roll(t, after+","+before)
+	p.roll(t, after)
+	other := p.out[0]
+	other.Email = p.listed(t)
+	for of, req := range map[string]restapi.RegisterRequest{"the key that is gone": old, "another address": other} {
+		p.out = []restapi.RegisterRequest{req}
+		if status := p.register(t); status != http.StatusForbidden {
+			t.Errorf("with a proof of %s: %d, want 403", of, status)
+		}
 	}
 }
