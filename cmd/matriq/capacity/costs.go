@@ -33,14 +33,14 @@ func (c Cost) Messages() float64 { return 2*c.Calls + c.Casts + c.Events }
 func costs() map[string]Cost {
 	return map[string]Cost{
 		ByREST: {
-			Mails: 2, Calls: 4, Casts: 4, Events: 3, Commits: 3, Redis: 57,
+			Mails: 2, Calls: 3, Casts: 4, Events: 3, Commits: 3, Redis: 50,
 			CPU: map[string]float64{
 				"otp-gateway": 0.75, "register-gateway": 0.49, "otp": 0.83, "email": 0.98, "student": 0.89, "enroll": 0.42,
 				"rabbitmq": 3.11, "redis": 0.53, "mariadb": 0.92,
 			},
 		},
 		ByPages: {
-			Mails: 2, Calls: 4, Casts: 4, Events: 3, Commits: 3, Redis: 73,
+			Mails: 2, Calls: 3, Casts: 4, Events: 3, Commits: 3, Redis: 66,
 			CPU: map[string]float64{
 				"ui": 3.13, "otp-gateway": 1.15, "register-gateway": 0.72, "otp": 1.32, "email": 1.39, "student": 1.25, "enroll": 0.60,
 				"rabbitmq": 4.02, "redis": 1.09, "mariadb": 1.32,
