@@ -19,13 +19,14 @@ const (
 	otherKey = "Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldCEhMTI="
 )
 
-func proved(t *testing.T, key, address, mailbox string, left time.Duration) string {
+// proofOf is a proof of a@x.th, listed as A@x.th.
+func proofOf(t *testing.T, key string, left time.Duration) string {
 	t.Helper()
 	keys, err := proof.ParseKeys(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keys.Make(address, mailbox, time.Now().Add(left))
+	return keys.Make("a@x.th", "A@x.th", time.Now().Add(left))
 }
 
 func withProof(t *testing.T, email, proof string) *http.Request {
@@ -48,7 +49,7 @@ func TestRegister_ByProof(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text := proved(t, tc.madeBy, "a@x.th", "A@x.th", time.Minute)
+			text := proofOf(t, tc.madeBy, time.Minute)
 			for _, typed := range []string{"a@x.th", " A@X.TH ", "a@x．th"} {
 				d := newDeskWith(t, tc.settings, resttest.Answers{"student.insert": resttest.Fixed(69000001)})
 				resttest.WantBody(t, d.answer(withProof(t, typed, text)), `{"results":"registered","studentID":69000001}`)
@@ -69,15 +70,15 @@ func TestRegister_ByProof(t *testing.T) {
 // With any other proof otp is asked, as without one: what it says is what counts.
 func TestRegister_ProofThatDoesNotCount(t *testing.T) {
 	t.Parallel()
-	good := proved(t, proofKey, "a@x.th", "A@x.th", time.Minute)
+	good := proofOf(t, proofKey, time.Minute)
 	last := good[len(good)-2:]
 	for name, tc := range map[string]struct{ key, email, proof string }{
 		"none":            {proofKey, "a@x.th", ""},
 		"no key":          {"", "a@x.th", good},
-		"expired":         {proofKey, "a@x.th", proved(t, proofKey, "a@x.th", "A@x.th", 0)},
+		"expired":         {proofKey, "a@x.th", proofOf(t, proofKey, 0)},
 		"altered":         {proofKey, "a@x.th", strings.TrimSuffix(good, last) + map[bool]string{true: "AA", false: "BA"}[last != "AA"]},
-		"unknown kid":     {proofKey, "a@x.th", proved(t, "k2:"+otherKey, "a@x.th", "A@x.th", time.Minute)},
-		"another key":     {proofKey, "a@x.th", proved(t, "k1:"+otherKey, "a@x.th", "A@x.th", time.Minute)},
+		"unknown kid":     {proofKey, "a@x.th", proofOf(t, "k2:"+otherKey, time.Minute)},
+		"another key":     {proofKey, "a@x.th", proofOf(t, "k1:"+otherKey, time.Minute)},
 		"another address": {proofKey, "b@x.th", good},
 		"nonsense":        {proofKey, "a@x.th", "\u0000.%%\r\n"},
 		"much too long":   {proofKey, "a@x.th", strings.Repeat("k", 3000)},
@@ -123,8 +124,8 @@ func TestRegister_SameRequestWithAnyProof(t *testing.T) {
 	})
 	bodies := map[string]bool{}
 	for _, text := range []string{
-		proved(t, proofKey, "a@x.th", "A@x.th", time.Minute), proved(t, proofKey, "a@x.th", "A@x.th", time.Hour),
-		proved(t, proofKey, "a@x.th", "A@x.th", 0), "",
+		proofOf(t, proofKey, time.Minute), proofOf(t, proofKey, time.Hour),
+		proofOf(t, proofKey, 0), "",
 	} {
 		r := withProof(t, "a@x.th", text)
 		r.Header.Set("Idempotency-Key", "order-66")

@@ -26,7 +26,7 @@ func (g *Gateway) register(r *http.Request, req restapi.RegisterRequest) (restap
 	}
 	// What names a repeat under its key is the names and the mailbox: the proof is
 	// left out, so that it may differ.
-	id, err := studentapi.Insert.Call(keyed, g.bus, studentapi.InsertRequest{
+	id, err := studentapi.Insert.Call(keyed, g.bus, studentapi.InsertRequest{ //nolint:contextcheck // it is r's, with a key
 		Firstname: req.Firstname, Lastname: req.Lastname, Email: mailbox,
 	})
 	if err != nil {

@@ -470,10 +470,10 @@ func TestProof(t *testing.T) {
 	t.Parallel()
 	const proof = "k1.cHJvb2Y"
 	s := newSite(t, nil)
-	given := func() (proof string, any bool) {
+	given := func() (proof string, ok bool) {
 		requests := s.gateways.requests(restapi.PathRegister)
-		proof, any = requests[len(requests)-1].body["proof"]
-		return proof, any
+		proof, ok = requests[len(requests)-1].body["proof"]
+		return proof, ok
 	}
 	names := []string{"firstname", "Somchai", "lastname", "Jaidee"}
 	kept := func() bool {
@@ -508,7 +508,7 @@ func TestProof(t *testing.T) {
 	s.gateways.proves("")
 	b.toNames("b@example.ac.th")
 	b.post("/reg", names...).at(t, "/done")
-	if got, any := given(); any || kept() {
+	if got, ok := given(); ok || kept() {
 		t.Errorf("the names of b came with the proof %q of a", got)
 	}
 

@@ -18,7 +18,7 @@ import (
 // is still in flight with [rpc.Aborted], reason "idempotency_key_in_flight".
 //
 // The confirmation goes to Email as it is spelled here: give the spelling of the
-// list, which otp.status tells of a verified address.
+// list, which otp.status and a proof tell of a verified address.
 //
 // Insert does not ask whether the address has proved itself: that is the
 // gateway's part.
