@@ -3,7 +3,6 @@ package rpc
 import (
 	"bytes"
 	"errors"
-	"runtime"
 	"strconv"
 	"time"
 )
@@ -41,7 +40,6 @@ func (e *envelope) isPart() bool {
 // gather takes first and what waits behind it, no more than there are slots for, and
 // returns what to write: packs, and what goes by itself.
 func (l *amqpLane) gather(first *publishing) []*publishing {
-	runtime.Gosched() // what is runnable may publish as well, and share a message
 	most := min(maxGathered, 1+cap(l.slots)-len(l.slots))
 	var packs packs
 	for packs.add(first); packs.gathered < most; {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -157,6 +158,10 @@ func (l *amqpLane) next(gate *amqpGate) *publishing {
 	if len(l.ready) == 0 {
 		select {
 		case p := <-l.queue:
+			runtime.Gosched() // what is runnable may publish as well, and share a message
+			if len(l.queue) == 0 {
+				return p
+			}
 			l.ready = l.gather(p)
 		case <-gate.changed:
 			return nil
