@@ -40,11 +40,12 @@ func ReadConfig(env service.Env) (Config, error) {
 	return cfg, env.Decode(&cfg)
 }
 
-// RPC returns the options of the program's connection to the broker. It takes
-// on as many casts of a lane as it has connections to the mail server.
+// RPC returns the options of the program's connection to the broker. It takes on twice
+// as many casts of a lane as it has connections to the mail server, so that none of those
+// rests while others claim their mail, note it, or tell of it.
 func (c Config) RPC(env service.Env) rpc.Options {
 	o := env.RPC()
-	o.Prefetch = c.Connections
+	o.Prefetch = 2 * c.Connections
 	return o
 }
 

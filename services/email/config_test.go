@@ -36,7 +36,7 @@ func TestReadConfig_defaults(t *testing.T) {
 		t.Errorf("%+v", cfg)
 	}
 	o := cfg.RPC(service.NewEnv("email", nil, slog.New(slog.DiscardHandler)))
-	if o.Prefetch != 16 || o.Service != "email" {
+	if o.Prefetch != 32 || o.Service != "email" {
 		t.Errorf("%+v", o)
 	}
 }
