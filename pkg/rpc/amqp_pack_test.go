@@ -386,3 +386,26 @@ func TestAMQP_PackServed(t *testing.T) {
 		t.Errorf("%d was handled again", <-handled)
 	}
 }
+
+// The ack of a pack waits for others; that of one that came again does not, as a part
+// that is back in the queue may kill its worker, and the pack would bring another of each.
+func TestPack_Acks(t *testing.T) {
+	t.Parallel()
+	for again, want := range map[bool]int{false: 0, true: 1} {
+		ch := &channelOfTags{}
+		acks := newAMQPAcks(ch, ch.heard, time.Hour, 8)
+		pack := &settlement{acks: acks, tag: ch.deliver()}
+		pack.envelope, pack.redelivered = *packOfBodies("q", "a", "b"), again
+		parts := pack.parts(new(sync.WaitGroup))
+		for i, p := range parts {
+			p.settled()
+			if i < len(parts)-1 && ch.frames != 0 {
+				t.Errorf("acknowledged with part %d of %d", i+1, len(parts))
+			}
+		}
+		if ch.frames != want {
+			t.Errorf("again %v: %d acks are told, want %d", again, ch.frames, want)
+		}
+		acks.flush()
+	}
+}

@@ -11,6 +11,8 @@ import (
 // amqpPack is a pack that was delivered, until each of its parts is settled.
 type amqpPack struct {
 	left atomic.Int32
+	// again is true when it was handed out before.
+	again bool
 	// back counts the parts that are on their way back to their queue.
 	back *sync.WaitGroup
 }
@@ -25,7 +27,7 @@ func (s *settlement) parts(back *sync.WaitGroup) []*settlement {
 	if err != nil {
 		return nil
 	}
-	pack := &amqpPack{back: back}
+	pack := &amqpPack{again: s.redelivered, back: back}
 	pack.left.Store(int32(len(envelopes))) //nolint:gosec // as many as there were bytes, at most
 	parts := make([]*settlement, len(envelopes))
 	for i, e := range envelopes {
@@ -36,10 +38,12 @@ func (s *settlement) parts(back *sync.WaitGroup) []*settlement {
 	return parts
 }
 
-// settled counts a part of a pack, and acks the pack with the last one.
+// settled counts a part of a pack, and acks the pack with the last one: at once when it
+// came again, as a part that is back may kill this worker, and the pack would bring
+// another of each.
 func (s *settlement) settled() {
 	if s.pack.left.Add(-1) == 0 {
-		s.acks.ack(s.tag, false)
+		s.acks.ack(s.tag, s.pack.again)
 	}
 }
 
