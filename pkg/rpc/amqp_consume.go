@@ -210,8 +210,7 @@ func (c *amqpConsumer) hand(ep *amqpEpoch, acks *amqpAcks, d *amqp.Delivery) {
 	}
 	for _, part := range parts {
 		if s.redelivered {
-			part.slots = nil
-			part.nack()
+			part.refuse()
 			continue
 		}
 		c.handOne(part)
@@ -229,8 +228,7 @@ func (c *amqpConsumer) handOne(s *settlement) {
 		select {
 		case c.slots <- struct{}{}:
 		case <-c.stopping:
-			s.slots = nil
-			s.nack()
+			s.refuse()
 			return
 		case <-s.ep.done:
 			return

@@ -42,14 +42,8 @@ func (e *envelope) isPart() bool {
 func (l *amqpLane) gather(first *publishing) []*publishing {
 	most := min(maxGathered, 1+cap(l.slots)-len(l.slots))
 	var packs packs
-	for packs.add(first); packs.gathered < most; {
-		select {
-		case p := <-l.queue:
-			packs.add(p)
-			continue
-		default:
-		}
-		break
+	for packs.add(first); packs.gathered < most && len(l.queue) > 0; {
+		packs.add(<-l.queue) // from which nobody else takes
 	}
 	return packs.publishings()
 }

@@ -145,7 +145,7 @@ func (l *amqpLane) write() {
 			continue
 		}
 		if p := l.next(gate); p != nil {
-			l.sendInTurn(p)
+			l.send(p)
 		} else {
 			<-l.slots
 		}
@@ -205,21 +205,16 @@ func (l *amqpLane) end() {
 	}
 }
 
-// sendInTurn sends p, for which a slot is taken, when the connection has room. Of one
-// that ends before that, nothing of p was written.
-func (l *amqpLane) sendInTurn(p *publishing) {
+// send writes p, for which a slot is taken, when the connection has room; of one that
+// ends before that, nothing of p was written. What is written first is confirmed first,
+// and in written first.
+func (l *amqpLane) send(p *publishing) {
 	if err := l.ep.out.awaitRoom(); err != nil {
 		l.ep.fail(fmt.Errorf("write: %w", err))
 		<-l.slots
 		p.fail(false, err)
 		return
 	}
-	l.send(p)
-}
-
-// send writes p, for which a slot is taken. What is written first is confirmed
-// first, and in written first.
-func (l *amqpLane) send(p *publishing) {
 	if p.envelope == nil {
 		l.written <- p
 		return
@@ -292,7 +287,7 @@ func (l *amqpLane) park() {
 			shut(p, gate)
 		case slots <- struct{}{}:
 			if waiting[0].claim() {
-				l.sendInTurn(waiting[0].publishing)
+				l.send(waiting[0].publishing)
 			} else {
 				<-l.slots
 			}

@@ -29,6 +29,12 @@ func newSettlement(ep *amqpEpoch, acks *amqpAcks, slots <-chan struct{}, queue s
 func (s *settlement) ack()  { s.settle(true) }
 func (s *settlement) nack() { s.settle(false) }
 
+// refuse gives back what was given no slot.
+func (s *settlement) refuse() {
+	s.slots = nil
+	s.nack()
+}
+
 // settle tells the broker, unless its epoch is over. The slot is free afterwards: the
 // channel is closed when all are, and all that goes back is there.
 func (s *settlement) settle(done bool) {
