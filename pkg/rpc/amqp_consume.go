@@ -205,28 +205,47 @@ func (c *amqpConsumer) release(ep *amqpEpoch, ch *amqp.Channel) {
 func (c *amqpConsumer) hand(ep *amqpEpoch, acks *amqpAcks, d *amqp.Delivery) {
 	s := newSettlement(ep, acks, c.slots, c.queue, d)
 	parts := s.parts(&c.back)
-	if parts == nil {
-		c.handOne(s)
-	}
-	for _, part := range parts {
-		if s.redelivered {
+	switch {
+	case parts == nil:
+		c.handOne(s, nil)
+	case s.redelivered:
+		for _, part := range parts {
 			part.refuse()
-			continue
 		}
-		c.handOne(part)
+	default:
+		c.handParts(parts)
+	}
+}
+
+// packPatience is how long the parts of a pack wait for slots. It is past what many
+// parts with quick handlers take, and far below the broker's timeout for acks.
+const packPatience = time.Second
+
+// handParts hands out the parts of a pack. When handlers are slow, those that wait go
+// back to the queue: other workers may be idle, and the broker waits for the ack of the
+// pack no longer than for that of one message.
+func (c *amqpConsumer) handParts(parts []*settlement) {
+	late := make(chan struct{})
+	patience := time.AfterFunc(packPatience, func() { close(late) })
+	defer patience.Stop()
+	for _, part := range parts {
+		c.handOne(part, late)
 	}
 }
 
 // handOne gives s to fn, which [Conn] owns and waits for, once a slot is free. That may
 // take while deliveries of an older epoch are at work, when the broker has handed out
 // more than there are slots although no acks wait, and when much came in packs. What
-// cannot wait for a slot goes back to the queue.
-func (c *amqpConsumer) handOne(s *settlement) {
+// cannot wait for a slot, or not longer than until late, goes back to the queue.
+func (c *amqpConsumer) handOne(s *settlement, late <-chan struct{}) {
 	select {
 	case c.slots <- struct{}{}:
 	default:
 		select {
 		case c.slots <- struct{}{}:
+		case <-late:
+			s.refuse()
+			return
 		case <-c.stopping:
 			s.refuse()
 			return

@@ -279,6 +279,31 @@ func TestAMQP_StopLeavesParts(t *testing.T) {
 	}
 }
 
+// What waits in a pack for a slow handler goes to a worker that has nothing to do.
+func TestAMQP_SlowHandlerLeavesParts(t *testing.T) {
+	t.Parallel()
+	broker := testenv.AMQP(t)
+	k, idle := connect(t, broker), connect(t, broker)
+	queue := k.queue(nil)
+	slow, _ := k.subscribe(queue, 1)
+	if err := publishAndWait(t.Context(), k, packOfBodies(queue, "a", "b", "c"), true); err != nil {
+		t.Fatal(err)
+	}
+	begun := receive(t, "part", slow)
+	others, _ := idle.subscribe(queue, 2)
+	bodies := []string{string(begun.body)}
+	for range 2 {
+		d := receive(t, "what waited", others)
+		bodies = append(bodies, string(d.body))
+		d.ack()
+	}
+	if slices.Sort(bodies); !slices.Equal(bodies, []string{"a", "b", "c"}) {
+		t.Errorf("%q came", bodies)
+	}
+	begun.ack()
+	k.wantEmpty(queue)
+}
+
 // What says of itself that it is a pack and is none is for the worker to refuse, whole.
 func TestAMQP_NoPack(t *testing.T) {
 	t.Parallel()

@@ -211,8 +211,9 @@
 // The broker confirms, returns and hands out a pack as one message. To whoever sends and
 // whoever takes its parts they are messages of their own: each has its outcome, its
 // deadline and its place in the prefetch. A worker acknowledges the pack when all are
-// done. What it gives back of one it sends to the queue again, alone, as it does with all
-// parts of a pack that was handed out before: that may have what kills its worker.
+// done. What it gives back of one it sends to the queue again, alone, as it does with
+// parts that have waited a second for their place, and with all parts of a pack that was
+// handed out before: that may have what kills its worker.
 //
 // # Wire protocol: sequences
 //
