@@ -29,6 +29,7 @@ func TestGate_TwiceTheCapacity(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const length = time.Minute
 				s := newServer(tc.workers, tc.takes, usual())
+				s.gate = admission.New(admission.Options{Config: usual(), Steps: 1 + tc.later})
 				capacity := float64(tc.workers) / tc.takes.Seconds() / float64(1+tc.later)
 				began := time.Now()
 				s.arrive(t, 2*capacity, length, tc.later)
@@ -47,6 +48,66 @@ func TestGate_TwiceTheCapacity(t *testing.T) {
 			})
 		})
 	}
+}
+
+// In a crowd a step takes some times what it takes among few, if that is known, and not
+// all of the target: more would be served no sooner.
+func TestGate_ShortWaitInACrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const takes, rate = 10 * time.Millisecond, 8 / 0.010
+		s := newServer(8, takes, usual())
+		s.arrive(t, rate/4, 10*time.Second, 0)
+		s.arrive(t, 2*rate, 5*time.Second, 0) // until it is seen that it is a crowd
+		s.steps, s.done = nil, 0
+		began := time.Now()
+		s.arrive(t, 2*rate, time.Minute, 0)
+		if goodput := float64(s.done) / time.Since(began).Seconds(); goodput < 0.9*rate {
+			t.Errorf("%.1f steps a second are done, of %v that could be", goodput, rate)
+		}
+		if p99 := s.percentile(0.99); p99 > 10*takes {
+			t.Errorf("p99 of who was let in is %v, with %v a step", p99, takes)
+		}
+	})
+}
+
+// Who is let in brings later steps a second afterwards: all who begin while there is room
+// would come together again then.
+func TestGate_PaceOfVisits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const takes, visits, settled = 10 * time.Millisecond, 8 / 0.010 / 3, 20 * time.Second
+		s := newServer(8, takes, usual())
+		s.gate = admission.New(admission.Options{Config: usual(), Steps: 3})
+		s.thinks = time.Second
+		s.arrive(t, visits/4, 10*time.Second, 2)
+		time.AfterFunc(settled, s.forget)
+		began := time.Now().Add(settled)
+		s.arrive(t, 2*visits, time.Minute, 2)
+		if goodput := float64(s.done) / time.Since(began).Seconds(); goodput < 0.9*visits {
+			t.Errorf("%.1f visits a second are done, of %.1f that could be", goodput, visits)
+		}
+		if p99 := s.percentile(0.99); p99 > 20*takes {
+			t.Errorf("p99 of who was let in is %v, with %v a step", p99, takes)
+		}
+	})
+}
+
+// What a step takes among few may have changed when there are few again.
+func TestGate_SlowMachineInACrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(40, 10*time.Millisecond, usual())
+		s.arrive(t, 1000, 10*time.Second, 0)
+		s.arrive(t, 8000, 10*time.Second, 0)
+		const takes = 200 * time.Millisecond // 20 times as long: 40 under way are 200 a second
+		s.takes, s.done = takes, 0
+		began := time.Now()
+		s.arrive(t, 400, 5*time.Minute, 0)
+		if goodput := float64(s.done) / time.Since(began).Seconds(); goodput < 0.9*200 {
+			t.Errorf("%.1f steps a second are done, of 200 that could be", goodput)
+		}
+	})
 }
 
 // Nobody is turned away who can be served.

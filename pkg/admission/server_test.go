@@ -19,6 +19,7 @@ type server struct {
 	takes   time.Duration                 // each step
 	stalls  func(time.Time) time.Duration // how much longer a step takes; nil: no stalls
 	away    chan struct{}                 // closed when the workers are back; nil: they are there
+	thinks  time.Duration                 // before each later step
 
 	mu      sync.Mutex
 	done    int // visits
@@ -55,6 +56,7 @@ func (s *server) visit(later int) {
 	}
 	s.serve(step)
 	for range later {
+		pause(s.thinks)
 		s.serve(s.gate.Later())
 	}
 	s.mu.Lock()
@@ -113,4 +115,11 @@ func pause(d time.Duration) { <-time.After(d) }
 func (s *server) percentile(p float64) time.Duration {
 	slices.Sort(s.steps)
 	return s.steps[int(p*float64(len(s.steps)-1))]
+}
+
+// forget begins the counts anew.
+func (s *server) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.steps, s.done = nil, 0
 }

@@ -41,13 +41,16 @@ type Gateway struct {
 	api    *rest.API
 }
 
+// stepsInAVisit are /getotp and /authen, which pass the gate.
+const stepsInAVisit = 2
+
 // New returns a gateway that reaches the workers by bus.
 func New(bus Bus, cfg Config, env service.Env) *Gateway {
 	g := &Gateway{bus: bus, cfg: cfg, log: env.Log, counts: newCounts(env.Metrics), api: rest.New(rest.About{
 		Title:       "Matriq: one-time codes",
 		Description: "Lists eligible addresses, mails one-time codes to them, and checks the codes.",
 	}, cfg.REST, env)}
-	g.gate = admission.New(admission.Options{Config: cfg.Admission, Service: env.Name, Metrics: env.Metrics})
+	g.gate = admission.New(admission.Options{Config: cfg.Admission, Steps: stepsInAVisit, Service: env.Name, Metrics: env.Metrics})
 	g.routes()
 	return g
 }

@@ -11,6 +11,9 @@ import (
 	"matriq/pkg/admission"
 )
 
+// formsInAVisit are the address, the code and the names.
+const formsInAVisit = 3
+
 // begins takes a form with which a journey begins: while too many are under way it
 // is not looked at.
 func (u *UI) begins(h func(*visit) error) http.HandlerFunc { return u.gated(u.gate.First, h) }

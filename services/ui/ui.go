@@ -71,7 +71,7 @@ func New(client redis.UniversalClient, gateways *Gateways, cfg Config, env servi
 		hosts: newHosts(cfg), traced: env.Traced(),
 		redis: client, sessions: sessions, gateways: gateways,
 		requests: httpd.NewRequests(env.Name, env.Metrics),
-		gate:     admission.New(admission.Options{Config: cfg.Admission, Service: env.Name, Metrics: env.Metrics}),
+		gate:     admission.New(admission.Options{Config: cfg.Admission, Steps: formsInAVisit, Service: env.Name, Metrics: env.Metrics}),
 	}
 	if u.assets, err = readAssets(); err != nil {
 		return nil, err
