@@ -29,8 +29,8 @@
 // other at the rate at which first steps are served: a line without a queue.
 //
 // Not promised: that who comes again is let in, or in which order. And a gate sees
-// what its own replica is asked and nothing of what people will do after their
-// next mail has come: it answers to later steps only when they are there.
+// what its own replica is asked and nothing of when people will go on, or whether
+// they will: beyond the pace it answers to later steps only when they are there.
 package admission
 
 import (

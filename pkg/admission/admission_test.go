@@ -33,7 +33,7 @@ func TestGate_TwiceTheCapacity(t *testing.T) {
 				capacity := float64(tc.workers) / tc.takes.Seconds() / float64(1+tc.later)
 				began := time.Now()
 				s.arrive(t, 2*capacity, length, tc.later)
-				goodput := float64(s.done) / time.Since(began).Seconds()
+				goodput := s.perSecond(began)
 				if goodput < 0.9*capacity {
 					t.Errorf("%.1f visits a second are done, of %.1f that could be", goodput, capacity)
 				}
@@ -59,10 +59,10 @@ func TestGate_ShortWaitInACrowd(t *testing.T) {
 		s := newServer(8, takes, usual())
 		s.arrive(t, rate/4, 10*time.Second, 0)
 		s.arrive(t, 2*rate, 5*time.Second, 0) // until it is seen that it is a crowd
-		s.steps, s.done = nil, 0
+		s.forget()
 		began := time.Now()
 		s.arrive(t, 2*rate, time.Minute, 0)
-		if goodput := float64(s.done) / time.Since(began).Seconds(); goodput < 0.9*rate {
+		if goodput := s.perSecond(began); goodput < 0.9*rate {
 			t.Errorf("%.1f steps a second are done, of %v that could be", goodput, rate)
 		}
 		if p99 := s.percentile(0.99); p99 > 10*takes {
@@ -84,7 +84,7 @@ func TestGate_PaceOfVisits(t *testing.T) {
 		time.AfterFunc(settled, s.forget)
 		began := time.Now().Add(settled)
 		s.arrive(t, 2*visits, time.Minute, 2)
-		if goodput := float64(s.done) / time.Since(began).Seconds(); goodput < 0.9*visits {
+		if goodput := s.perSecond(began); goodput < 0.9*visits {
 			t.Errorf("%.1f visits a second are done, of %.1f that could be", goodput, visits)
 		}
 		if p99 := s.percentile(0.99); p99 > 20*takes {
@@ -101,10 +101,11 @@ func TestGate_SlowMachineInACrowd(t *testing.T) {
 		s.arrive(t, 1000, 10*time.Second, 0)
 		s.arrive(t, 8000, 10*time.Second, 0)
 		const takes = 200 * time.Millisecond // 20 times as long: 40 under way are 200 a second
-		s.takes, s.done = takes, 0
+		s.takes = takes
+		s.forget()
 		began := time.Now()
 		s.arrive(t, 400, 5*time.Minute, 0)
-		if goodput := float64(s.done) / time.Since(began).Seconds(); goodput < 0.9*200 {
+		if goodput := s.perSecond(began); goodput < 0.9*200 {
 			t.Errorf("%.1f steps a second are done, of 200 that could be", goodput)
 		}
 	})

@@ -123,3 +123,8 @@ func (s *server) forget() {
 	defer s.mu.Unlock()
 	s.steps, s.done = nil, 0
 }
+
+// perSecond is how many visits were done in a second since a time.
+func (s *server) perSecond(since time.Time) float64 {
+	return float64(s.done) / time.Since(since).Seconds()
+}
