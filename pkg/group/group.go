@@ -14,6 +14,7 @@ import (
 // Write, who have to be bounded: handlers are, by their prefetch.
 type Group[T any] struct {
 	pace  time.Duration
+	many  int
 	write func(context.Context, []T) error
 
 	mu      sync.Mutex
@@ -30,9 +31,6 @@ type member[T any] struct {
 }
 
 const (
-	// many do not wait for the pace: of a prefetch of 16, no more than as many
-	// again would come.
-	many = 8
 	// most bounds a write.
 	most = 100
 	// timeout bounds it in time: it outlives the first of those it is for.
@@ -41,10 +39,11 @@ const (
 
 // New returns a group whose members write writes, all or none, in a context with
 // the values of the first one's. A group begins pace after the one before, or once
-// eight wait; who comes alone waits for nobody. Zero: as soon as the one before is
-// done.
-func New[T any](pace time.Duration, write func(context.Context, []T) error) *Group[T] {
-	return &Group[T]{pace: pace, write: write, enough: make(chan struct{}, 1)}
+// many wait; who comes alone waits for nobody. Where no more than many can come, since
+// they are handlers of that prefetch, nobody waits for others who cannot be there. A pace
+// of zero: as soon as the one before is done.
+func New[T any](pace time.Duration, many int, write func(context.Context, []T) error) *Group[T] {
+	return &Group[T]{pace: pace, many: many, write: write, enough: make(chan struct{}, 1)}
 }
 
 // Write returns when item is written, or why it is not: what is wrong with one is
@@ -69,7 +68,7 @@ func (g *Group[T]) join(m member[T]) {
 		g.running = true
 		go g.run()
 	}
-	if len(g.waiting) >= many {
+	if len(g.waiting) >= g.many {
 		select {
 		case g.enough <- struct{}{}:
 		default: // it is known
@@ -84,7 +83,7 @@ func (g *Group[T]) next() []member[T] {
 	group := g.waiting[:min(len(g.waiting), most)]
 	g.waiting = g.waiting[len(group):]
 	g.running = len(group) > 0
-	if len(g.waiting) < many {
+	if len(g.waiting) < g.many {
 		select {
 		case <-g.enough:
 		default: // they were few

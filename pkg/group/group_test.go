@@ -22,6 +22,9 @@ type table struct {
 
 var errBad = errors.New("bad")
 
+// many do not wait for the pace of the tests' groups.
+const many = 8
+
 func (t *table) write(_ context.Context, rows []int) error {
 	t.at = append(t.at, time.Now())
 	<-t.letGo
@@ -51,7 +54,7 @@ func TestGroup_Shares(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := &table{letGo: make(chan struct{})}
-		g := group.New(0, table.write)
+		g := group.New(0, many, table.write)
 		first := write(t, g, 1)
 		others := write(t, g, 2, 3, 4)
 		close(table.letGo)
@@ -75,7 +78,7 @@ func TestGroup_Pace(t *testing.T) {
 		const pace = 20 * time.Millisecond
 		table := &table{letGo: make(chan struct{})}
 		close(table.letGo)
-		g := group.New(pace, table.write)
+		g := group.New(pace, many, table.write)
 		begun := time.Now()
 		for _, rows := range [][]int{{1}, {2, 3}} {
 			for row, c := range write(t, g, rows...) {
@@ -102,7 +105,7 @@ func TestGroup_OneFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := &table{letGo: make(chan struct{}), bad: 3}
-		g := group.New(0, table.write)
+		g := group.New(0, many, table.write)
 		write(t, g, 1)
 		told := write(t, g, 2, 3, 4)
 		close(table.letGo)
@@ -119,7 +122,7 @@ func TestGroup_ContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := &table{letGo: make(chan struct{})}
-		g := group.New(0, table.write)
+		g := group.New(0, many, table.write)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := g.Write(ctx, 1); !errors.Is(err, context.Canceled) {
@@ -140,7 +143,7 @@ func TestGroup_ManyBegin(t *testing.T) {
 		const pace = time.Second
 		table := &table{letGo: make(chan struct{})}
 		close(table.letGo)
-		g := group.New(pace, table.write)
+		g := group.New(pace, many, table.write)
 		begun := time.Now()
 		write(t, g, 1)
 		write(t, g, 2, 3, 4, 5, 6, 7, 8, 9)
@@ -165,7 +168,7 @@ func TestGroup_ContextOfTheFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var names []any
-		g := group.New(time.Minute, func(ctx context.Context, _ []int) error {
+		g := group.New(time.Minute, many, func(ctx context.Context, _ []int) error {
 			names = append(names, ctx.Value(nameKey{}))
 			return ctx.Err()
 		})

@@ -25,24 +25,55 @@ type Shared struct {
 
 // asked is a command with the context of who waits for it.
 type asked struct {
-	ctx context.Context //nolint:containedctx // nobody waits any more when it has ended
-	cmd redis.Cmder
+	ctx   context.Context //nolint:containedctx // nobody waits any more when it has ended
+	ahead []redis.Cmder   // go before it, with nothing between
+	cmd   redis.Cmder
 }
 
 // NewShared returns what shares the pipelines of client.
 func NewShared(client redis.UniversalClient) *Shared {
 	s := &Shared{Scripter: client, client: client}
-	s.group = group.New(0, s.send)
+	s.group = group.New(0, 1, s.send)
 	return s
 }
 
 // Do sends cmd and returns its error. When ctx ends first it is the error of ctx, and
 // cmd, which is done only if it is under way by then, is not the caller's any more.
 func (s *Shared) Do(ctx context.Context, cmd redis.Cmder) error {
-	if err := s.group.Write(ctx, asked{ctx, cmd}); err != nil {
+	if err := s.group.Write(ctx, asked{ctx: ctx, cmd: cmd}); err != nil {
 		return err
 	}
 	return cmd.Err()
+}
+
+// DoAll sends cmds as one transaction: all are done or none, and nothing of others between
+// them. It returns the first error of any. Their results are not read.
+func (s *Shared) DoAll(ctx context.Context, cmds ...redis.Cmder) error {
+	all, exec := asked{ctx: ctx, ahead: make([]redis.Cmder, 0, 1+len(cmds))}, redis.NewSliceCmd(ctx, "exec")
+	all.cmd, all.ahead = exec, append(append(all.ahead, redis.NewStatusCmd(ctx, "multi")), queued(ctx, cmds)...)
+	if err := s.group.Write(ctx, all); err != nil {
+		return err
+	}
+	for _, cmd := range all.ahead { // what is refused here says more than that nothing was done
+		if err := cmd.Err(); err != nil {
+			return err
+		}
+	}
+	for _, result := range exec.Val() {
+		if err, failed := result.(error); failed {
+			return err
+		}
+	}
+	return exec.Err()
+}
+
+// queued are cmds as a transaction takes them: the answer of each is that it is in the queue.
+func queued(ctx context.Context, cmds []redis.Cmder) []redis.Cmder {
+	answers := make([]redis.Cmder, len(cmds))
+	for i, cmd := range cmds {
+		answers[i] = redis.NewStatusCmd(ctx, cmd.Args()...)
+	}
+	return answers
 }
 
 // EvalSha implements [redis.Scripter], so that a [redis.Script] may be run.
@@ -53,7 +84,7 @@ func (s *Shared) EvalSha(ctx context.Context, sha1 string, keys []string, args .
 		words = append(words, key)
 	}
 	cmd := redis.NewCmd(ctx, append(words, args...)...)
-	if err := s.group.Write(ctx, asked{ctx, cmd}); err != nil {
+	if err := s.group.Write(ctx, asked{ctx: ctx, cmd: cmd}); err != nil {
 		cmd = redis.NewCmd(ctx)
 		cmd.SetErr(err)
 	}
@@ -68,7 +99,7 @@ func (s *Shared) send(ctx context.Context, all []asked) error {
 			a.cmd.SetErr(err)
 			continue
 		}
-		cmds = append(cmds, a.cmd)
+		cmds = append(append(cmds, a.ahead...), a.cmd)
 	}
 	if len(cmds) == 1 {
 		_ = s.client.Process(ctx, cmds[0])

@@ -129,6 +129,69 @@ func TestShared_EndsWithTheContext(t *testing.T) {
 	})
 }
 
+// A transaction shares the round trip of others, and nothing of theirs comes between.
+func TestShared_TransactionInOnePiece(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		all, shared := newTrips(t)
+		var people sync.WaitGroup
+		come := func(do func() error) {
+			people.Go(func() {
+				if err := do(); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait() // so that they come in this order
+		}
+		single := func(name string) func() error {
+			return func() error { return shared.Do(t.Context(), redis.NewCmd(t.Context(), name)) }
+		}
+		come(single("first"))
+		come(single("a"))
+		come(func() error {
+			return shared.DoAll(t.Context(), redis.NewStatusCmd(t.Context(), "set", "k", "v"), redis.NewIntCmd(t.Context(), "del", "l"))
+		})
+		come(single("b"))
+		close(all.gate)
+		people.Wait()
+		want := []string{"a", "multi", fmt.Sprint("set", "k", "v"), fmt.Sprint("del", "l"), "exec", "b"}
+		if len(all.were) != 2 || !slices.Equal(all.were[1], want) {
+			t.Errorf("the round trips had %q, want %q in the second", all.were, want)
+		}
+	})
+}
+
+// A transaction is done as a whole, and whoever sent it is told what was wrong with it.
+func TestShared_Transaction(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	client, err := redisconn.Open("redis://" + server.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	shared := redisconn.NewShared(client)
+	set := func(key, value string) redis.Cmder { return redis.NewStatusCmd(t.Context(), "set", key, value) }
+	for _, tc := range []struct {
+		name, fails string
+		cmds        []redis.Cmder
+		done        bool
+	}{
+		{"good", "", []redis.Cmder{set("a", "1"), redis.NewIntCmd(t.Context(), "del", "before")}, true},
+		{"refused", "wrong number of arguments", []redis.Cmder{set("b", "1"), redis.NewCmd(t.Context(), "incr")}, false},
+		{"fails as it is done", "not an integer", []redis.Cmder{set("c", "word"), redis.NewIntCmd(t.Context(), "incr", "c")}, true},
+	} {
+		err := shared.DoAll(t.Context(), tc.cmds...)
+		if (err == nil) != (tc.fails == "") || err != nil && !strings.Contains(err.Error(), tc.fails) {
+			t.Errorf("%s: error %v, want %q", tc.name, err, tc.fails)
+		}
+		key := fmt.Sprint(tc.cmds[0].Args()[1])
+		if server.Exists(key) != tc.done {
+			t.Errorf("%s: its first command is done: %v, want %v", tc.name, server.Exists(key), tc.done)
+		}
+	}
+}
+
 // Against a server: results come to whom they belong, also when scripts are unknown to
 // it or fail.
 func TestShared_Server(t *testing.T) {

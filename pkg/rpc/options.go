@@ -25,8 +25,8 @@ type Options struct {
 	Log *slog.Logger
 	// Metrics registers the matriq_rpc_ metrics; none are kept if nil.
 	Metrics prometheus.Registerer
-	// Prefetch is how many messages of one queue are handled at a time; 16 if
-	// zero.
+	// Prefetch is how many messages of one queue are handled at a time;
+	// [DefaultPrefetch] if zero.
 	Prefetch int
 	// RetryDelays are the waits before the second, third … attempt of a cast or
 	// an event; it is parked when the attempt after the last one fails. 1s, 5s,
@@ -45,6 +45,9 @@ type Options struct {
 	OnServe func()
 }
 
+// DefaultPrefetch is the prefetch of whoever does not say another.
+const DefaultPrefetch = 16
+
 func defaultRetryDelays() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute}
 }
@@ -61,7 +64,7 @@ func (o Options) withDefaults() Options {
 		o.RetryDelays = defaultRetryDelays()
 	}
 	if o.Prefetch == 0 {
-		o.Prefetch = 16
+		o.Prefetch = DefaultPrefetch
 	}
 	o.HandlerTimeout = orElse(o.HandlerTimeout, 5*time.Minute)
 	o.CallTimeout = orElse(o.CallTimeout, 30*time.Second)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"matriq/pkg/group"
+	"matriq/pkg/rpc"
 	"matriq/pkg/rpc/outbox"
 	"matriq/pkg/sqldb"
 )
@@ -26,7 +27,7 @@ type SQLStore struct {
 // kept for the time keep; zero: 30 days.
 func NewSQLStore(db *sqldb.DB, keep time.Duration, log *slog.Logger) *SQLStore {
 	s := &SQLStore{db: db, keep: keep, log: log}
-	s.records = group.New(pace, s.insertAll)
+	s.records = group.New(pace, rpc.DefaultPrefetch, s.insertAll)
 	return s
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"matriq/pkg/group"
+	"matriq/pkg/rpc"
 	"matriq/pkg/rpc/outbox"
 	"matriq/pkg/sqldb"
 )
@@ -39,8 +40,8 @@ type Keep struct {
 // NewSQLStore returns the store in db, whose casts go through box.
 func NewSQLStore(db *sqldb.DB, box *outbox.Outbox, keep Keep, log *slog.Logger) *SQLStore {
 	s := &SQLStore{db: db, box: box, keep: keep, log: log}
-	s.registrations = group.New(registerPace, s.registerAll)
-	s.done = group.New(finishPace, s.finishAll)
+	s.registrations = group.New(registerPace, rpc.DefaultPrefetch, s.registerAll)
+	s.done = group.New(finishPace, rpc.DefaultPrefetch, s.finishAll)
 	return s
 }
 

@@ -29,7 +29,6 @@ var errStore = errors.New("session store")
 // scs calls FindCtx and DeleteCtx. The other methods of its interface are there
 // because it asks for them, and answer the same; goredisstore's would panic.
 type store struct {
-	redis  *redis.Client
 	shared *redisconn.Shared // for what each page needs
 	inner  *goredisstore.RedisStore
 	idle   time.Duration
@@ -42,7 +41,7 @@ func newStore(client redis.UniversalClient, idle time.Duration) (*store, error) 
 	if !ok {
 		return nil, fmt.Errorf("sessions need a client of one Redis master, not a %T", client)
 	}
-	return &store{redis: single, shared: redisconn.NewShared(single), inner: goredisstore.NewWithPrefix(single, keyPrefix), idle: idle}, nil
+	return &store{shared: redisconn.NewShared(single), inner: goredisstore.NewWithPrefix(single, keyPrefix), idle: idle}, nil
 }
 
 // FindCtx reads a session and starts its idle time anew, in one command.
@@ -101,15 +100,17 @@ func (s *store) replace(ctx context.Context, token string, data []byte, life tim
 func (s *store) move(ctx context.Context, before, token string, data []byte, life time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	_, err := s.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		if life > 0 { // Redis takes a life of nothing for one without end
-			p.Set(ctx, keyPrefix+hash(token), data, life)
-		}
-		if before != "" {
-			p.Del(ctx, keyPrefix+hash(before))
-		}
-		return nil
-	})
+	var err error
+	set := redis.NewStatusCmd(ctx, "set", keyPrefix+hash(token), data, "px", life.Milliseconds())
+	del := redis.NewIntCmd(ctx, "del", keyPrefix+hash(before))
+	switch {
+	case life < time.Millisecond: // Redis takes no life of nothing
+		err = s.shared.Do(ctx, del)
+	case before == "":
+		err = s.shared.Do(ctx, set)
+	default:
+		err = s.shared.DoAll(ctx, set, del)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: move: %w", errStore, err)
 	}
