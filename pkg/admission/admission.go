@@ -47,7 +47,7 @@ const (
 	// flood is how many times the limit is not exceeded even for that long.
 	flood = 8
 	// slowed is how many times as long a step may take in a crowd as it does among few.
-	slowed = 5
+	slowed = 3
 	// ratePeriod is how far back the rate looks.
 	ratePeriod = time.Second
 	// rateMemory is how long a greater rate is remembered: a disk that stands still
