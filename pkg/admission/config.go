@@ -8,7 +8,7 @@ import (
 
 // Config are the settings of a gate.
 type Config struct {
-	Target time.Duration `env:"ADMISSION_TARGET" envDefault:"300ms" desc:"how long a step may take on the mean before people who have not begun are asked to come later; in a crowd they may take five times what they do among few, if that is less; the slowest take two to three times as long; 0: everybody is let in"`
+	Target time.Duration `env:"ADMISSION_TARGET" envDefault:"300ms" desc:"how long a step may take on the mean before people who have not begun are asked to come later; in a crowd they may take three times what they do among few, if that is less; the slowest take two to three times as long; 0: everybody is let in"`
 	Floor  int           `env:"ADMISSION_FLOOR" envDefault:"24" desc:"nobody is asked to come later while fewer steps than this are under way in a replica"`
 }
 

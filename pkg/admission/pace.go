@@ -5,7 +5,7 @@ import "time"
 const (
 	// headroom is by how much more may begin than were served of late, so that a
 	// machine that bears more is found out.
-	headroom = 1.1
+	headroom = 1.05
 	// atOnce is for how long ahead they may begin together.
 	atOnce = 50 * time.Millisecond
 )

@@ -40,6 +40,33 @@ func TestGather(t *testing.T) {
 	})
 }
 
+// Of a worker with a small prefetch no more wait for others than it has handlers.
+func TestGather_SmallPrefetch(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
+		var messages [][]text
+		conn := serve(t, b, rpc.Options{Prefetch: 2}, told.OnAll("demo.on_told", func(_ context.Context, all []text) error {
+			messages = append(messages, all)
+			return nil
+		}))
+		gathered := told.Gather(conn)
+		begun := time.Now()
+		must(t, gathered.Emit(t.Context(), text{"a"}))
+		var telling sync.WaitGroup
+		for _, one := range []string{"b", "c"} {
+			telling.Go(func() { must(t, gathered.Emit(t.Context(), text{one})) })
+		}
+		telling.Wait()
+		if waited := time.Since(begun); waited != 0 {
+			t.Errorf("two of a prefetch of two waited for %v", waited)
+		}
+		synctest.Wait()
+		if len(messages) != 2 || len(messages[1]) != 2 {
+			t.Errorf("messages %q, want a alone and then the others", messages)
+		}
+	})
+}
+
 // What is no object has no place for others, and goes in a message of its own.
 func TestGather_NoObject(t *testing.T) {
 	t.Parallel()
