@@ -35,15 +35,15 @@ func costs() map[string]Cost {
 		ByREST: {
 			Mails: 2, Calls: 3, Casts: 4, Events: 3, Commits: 3, Redis: 50,
 			CPU: map[string]float64{
-				"otp-gateway": 0.75, "register-gateway": 0.49, "otp": 0.83, "email": 0.98, "student": 0.89, "enroll": 0.42,
-				"rabbitmq": 3.11, "redis": 0.53, "mariadb": 0.92,
+				"otp-gateway": 0.28, "register-gateway": 0.15, "otp": 0.21, "email": 0.36, "student": 0.17, "enroll": 0.07,
+				"rabbitmq": 0.64, "redis": 0.22, "mariadb": 0.28,
 			},
 		},
 		ByPages: {
 			Mails: 2, Calls: 3, Casts: 4, Events: 3, Commits: 3, Redis: 66,
 			CPU: map[string]float64{
-				"ui": 3.13, "otp-gateway": 1.15, "register-gateway": 0.72, "otp": 1.32, "email": 1.39, "student": 1.25, "enroll": 0.60,
-				"rabbitmq": 4.02, "redis": 1.09, "mariadb": 1.32,
+				"ui": 1.17, "otp-gateway": 0.38, "register-gateway": 0.20, "otp": 0.30, "email": 0.42, "student": 0.24, "enroll": 0.11,
+				"rabbitmq": 1.02, "redis": 0.34, "mariadb": 0.37,
 			},
 		},
 	}
