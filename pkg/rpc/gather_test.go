@@ -45,11 +45,11 @@ func TestGather_SmallPrefetch(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *rpc.MemoryBroker) {
 		var messages [][]text
-		conn := serve(t, b, rpc.Options{Prefetch: 2}, told.OnAll("demo.on_told", func(_ context.Context, all []text) error {
+		serve(t, b, rpc.Options{}, told.OnAll("demo.on_told", func(_ context.Context, all []text) error {
 			messages = append(messages, all)
 			return nil
 		}))
-		gathered := told.Gather(conn)
+		gathered := told.Gather(connect(t, b, rpc.Options{Service: "teller", Prefetch: 2}))
 		begun := time.Now()
 		must(t, gathered.Emit(t.Context(), text{"a"}))
 		var telling sync.WaitGroup
@@ -60,6 +60,7 @@ func TestGather_SmallPrefetch(t *testing.T) {
 		if waited := time.Since(begun); waited != 0 {
 			t.Errorf("two of a prefetch of two waited for %v", waited)
 		}
+		<-time.After(time.Second)
 		synctest.Wait()
 		if len(messages) != 2 || len(messages[1]) != 2 {
 			t.Errorf("messages %q, want a alone and then the others", messages)
