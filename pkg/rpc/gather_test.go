@@ -52,6 +52,7 @@ func TestGather_SmallPrefetch(t *testing.T) {
 		gathered := told.Gather(connect(t, b, rpc.Options{Service: "teller", Prefetch: 2}))
 		begun := time.Now()
 		must(t, gathered.Emit(t.Context(), text{"a"}))
+		synctest.Wait() // so that it is heard of first
 		var telling sync.WaitGroup
 		for _, one := range []string{"b", "c"} {
 			telling.Go(func() { must(t, gathered.Emit(t.Context(), text{one})) })
