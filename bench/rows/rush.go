@@ -35,7 +35,7 @@ const (
 )
 
 func measureRush(ctx context.Context, b Bench, tell func(measure.Result)) error {
-	length, people := rushLength, 100_000
+	length, people := rushLength, 250_000
 	b.Plan.Rounds, b.Plan.WarmUp = 3, 0
 	if b.Quick {
 		length, people = b.Plan.Length, 4000
