@@ -30,12 +30,13 @@ const (
 	rushLength = time.Minute
 	settled    = 20 * time.Second
 	rushMost   = 4000
+	rushPeople = 250_000 // are enough for four rushes of a thousand a second
 	capacity   = "capacity"
 	goodput    = "goodput"
 )
 
 func measureRush(ctx context.Context, b Bench, tell func(measure.Result)) error {
-	length, people := rushLength, 250_000
+	length, people := rushLength, rushPeople
 	b.Plan.Rounds, b.Plan.WarmUp = 3, 0
 	if b.Quick {
 		length, people = b.Plan.Length, 4000

@@ -12,8 +12,8 @@ import (
 // while one is under way goes with the next, so that a crowd shares the system calls
 // that each command costs Redis and its client. Who comes alone waits for nobody.
 //
-// Commands are independent of each other: each has its own result and error, and
-// others may be done between any two. A connection that says nothing holds up those
+// Commands are independent of each other, but for those of one [Shared.DoAll]: each has its
+// own result and error, and others may be done between any two. A connection that says nothing holds up those
 // who come meanwhile as well, for the time limit of an answer at each of go-redis's tries.
 type Shared struct {
 	// Scripter is the client itself, for what is seldom done.
@@ -49,12 +49,14 @@ func (s *Shared) Do(ctx context.Context, cmd redis.Cmder) error {
 // DoAll sends cmds as one transaction: all are done or none, and nothing of others between
 // them. It returns the first error of any. Their results are not read.
 func (s *Shared) DoAll(ctx context.Context, cmds ...redis.Cmder) error {
-	all, exec := asked{ctx: ctx, ahead: make([]redis.Cmder, 0, 1+len(cmds))}, redis.NewSliceCmd(ctx, "exec")
-	all.cmd, all.ahead = exec, append(append(all.ahead, redis.NewStatusCmd(ctx, "multi")), queued(ctx, cmds)...)
-	if err := s.group.Write(ctx, all); err != nil {
+	ahead, exec := []redis.Cmder{redis.NewStatusCmd(ctx, "multi")}, redis.NewSliceCmd(ctx, "exec")
+	for _, cmd := range cmds {
+		ahead = append(ahead, redis.NewStatusCmd(ctx, cmd.Args()...)) // is answered that it is queued
+	}
+	if err := s.group.Write(ctx, asked{ctx, ahead, exec}); err != nil {
 		return err
 	}
-	for _, cmd := range all.ahead { // what is refused here says more than that nothing was done
+	for _, cmd := range ahead { // what is refused here says more than that nothing was done
 		if err := cmd.Err(); err != nil {
 			return err
 		}
@@ -65,15 +67,6 @@ func (s *Shared) DoAll(ctx context.Context, cmds ...redis.Cmder) error {
 		}
 	}
 	return exec.Err()
-}
-
-// queued are cmds as a transaction takes them: the answer of each is that it is in the queue.
-func queued(ctx context.Context, cmds []redis.Cmder) []redis.Cmder {
-	answers := make([]redis.Cmder, len(cmds))
-	for i, cmd := range cmds {
-		answers[i] = redis.NewStatusCmd(ctx, cmd.Args()...)
-	}
-	return answers
 }
 
 // EvalSha implements [redis.Scripter], so that a [redis.Script] may be run.

@@ -63,6 +63,17 @@ func newTrips(t *testing.T) (*trips, *redisconn.Shared) {
 	return all, redisconn.NewShared(client)
 }
 
+func onServer(t *testing.T) (*miniredis.Miniredis, *redisconn.Shared) {
+	t.Helper()
+	server := miniredis.RunT(t)
+	client, err := redisconn.Open("redis://" + server.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return server, redisconn.NewShared(client)
+}
+
 // What comes while a round trip is under way shares the next one, and each has its own
 // outcome.
 func TestShared_OneTripForMany(t *testing.T) {
@@ -164,13 +175,7 @@ func TestShared_TransactionInOnePiece(t *testing.T) {
 // A transaction is done as a whole, and whoever sent it is told what was wrong with it.
 func TestShared_Transaction(t *testing.T) {
 	t.Parallel()
-	server := miniredis.RunT(t)
-	client, err := redisconn.Open("redis://" + server.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = client.Close() }()
-	shared := redisconn.NewShared(client)
+	server, shared := onServer(t)
 	set := func(key, value string) redis.Cmder { return redis.NewStatusCmd(t.Context(), "set", key, value) }
 	for _, tc := range []struct {
 		name, fails string
@@ -196,13 +201,7 @@ func TestShared_Transaction(t *testing.T) {
 // it or fail.
 func TestShared_Server(t *testing.T) {
 	t.Parallel()
-	server := miniredis.RunT(t)
-	client, err := redisconn.Open("redis://" + server.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = client.Close() }()
-	shared := redisconn.NewShared(client)
+	_, shared := onServer(t)
 	echo := redis.NewScript(`if ARGV[1] == "13" then return redis.error_reply("unlucky") end return {KEYS[1], ARGV[1]}`)
 	var people sync.WaitGroup
 	for i := range 50 {
